@@ -1,0 +1,77 @@
+/**
+ * The allow-map: which room may import which (ARCHITECTURE.md draws it). A room is a folder right under a package's
+ * `src`; a file right under it (main.ts, index.ts) is a room of its own, named without its ending. An entry may narrow
+ * a room to the files whose path starts with it: `agent/client` admits src/agent/client.ts and src/agent/client/…, and
+ * nothing else of the agent. Every room may import itself.
+ */
+
+export interface Layers {
+  /** The package's folder, relative to the repository. */
+  readonly folder: string;
+  /** Room -> what it may import of the same package. Absent: the package's rooms are free among themselves. */
+  readonly rooms?: Readonly<Record<string, readonly string[]>>;
+  /** Other workspace packages -> the rooms that may import them, by package name only. */
+  readonly packages: Readonly<Record<string, readonly string[]>>;
+  /** Rooms without input and output: no Node built-in but those in `pureBuiltins`. */
+  readonly pure: readonly string[];
+}
+
+/** Built-ins that compute and do nothing else. */
+export const pureBuiltins = ['node:assert', 'node:path', 'node:path/posix', 'node:util'];
+
+/** The one room of each package that may call into the kernel through koffi. */
+export const foreignFunctionRoom = 'sys';
+
+const ground = ['state', 'sys', 'base'];
+
+export const layers: readonly Layers[] = [
+  {
+    folder: '.',
+    rooms: {
+      main: ['cli'],
+      index: ['engine', 'agent/client', 'base'],
+      cli: ['agent/client', 'engine', 'base'],
+      agent: [
+        'engine',
+        'image',
+        'storage',
+        'network',
+        'oci',
+        'runtime',
+        'image-server',
+        'holder',
+        'cgroup',
+        'monitor',
+        ...ground,
+      ],
+      engine: [
+        'image',
+        'storage',
+        'network',
+        'oci',
+        'runtime',
+        'image-server',
+        'holder',
+        'cgroup',
+        'monitor',
+        ...ground,
+      ],
+      runtime: ['monitor', 'oci', 'cgroup', ...ground],
+      image: ['oci', ...ground],
+      storage: ['monitor', ...ground],
+      network: ['monitor', ...ground],
+      'image-server': ['monitor', ...ground],
+      holder: ['monitor', ...ground],
+      cgroup: [...ground],
+      monitor: ['sys', 'base'],
+      oci: ['base'],
+      state: ['sys', 'base'],
+      sys: ['base'],
+      base: [],
+    },
+    packages: { 'fuse-overlay': ['image', 'storage', 'image-server'], netstack: ['network'] },
+    pure: ['oci'],
+  },
+  { folder: 'fuse-overlay', packages: {}, pure: [] },
+  { folder: 'netstack', packages: {}, pure: [] },
+];
