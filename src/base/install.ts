@@ -1,0 +1,26 @@
+/** Where this installation of trun lies: bundles, the monitor's binaries. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The folder with package.json, bin/ and dist/: above dist/ in a bundle, above src/base/ in the sources. */
+export const installRoot = findRoot(import.meta.dirname);
+
+function findRoot(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'bin/trun'))) return folder;
+    if (folder === dirname(folder)) throw new Error(`trun's installation is incomplete: no bin/trun above ${from}`);
+  }
+}
+
+/** The processes of trun that run on Node, by the name of their bundle. */
+export type ProcessName = 'main' | 'agent' | 'image-server' | 'network' | 'inside';
+
+/** The bundle of one of trun's processes, to be run with `process.execPath`. */
+export function processEntry(name: ProcessName): string {
+  return join(installRoot, 'dist', `${name}.cjs`);
+}
+
+/** The monitor's binary for this machine. */
+export function monitorBinary(): string {
+  return join(installRoot, 'src/monitor/bin', `monitor-${process.arch}`);
+}

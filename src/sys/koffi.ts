@@ -1,0 +1,51 @@
+/**
+ * The one place where koffi comes in. Its own entry module costs 8-12 ms of start-up; the addon alone exports the same
+ * functions and loads in one to three, so that is tried first.
+ */
+import { createRequire } from 'node:module';
+import type koffiModule from 'koffi';
+
+type Koffi = typeof koffiModule;
+
+const require = createRequire(import.meta.filename);
+
+function loadKoffi(): Koffi {
+  try {
+    const addon = require.resolve(`@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`);
+    const loaded = { exports: {} };
+    process.dlopen(loaded, addon);
+    return loaded.exports as Koffi;
+  } catch {
+    // A libc or an architecture of another name: koffi knows where its addon lies.
+    return require('koffi') as Koffi;
+  }
+}
+
+export const koffi = loadKoffi();
+const libc = koffi.load(null);
+
+/** What may be passed to a native function: numbers, addresses, memory, and strings that become NUL-terminated. */
+type NativeArgument = number | bigint | Uint8Array | string | null;
+
+type NativeFunction = (...args: NativeArgument[]) => number;
+
+type AsyncNativeFunction = (...args: [...NativeArgument[], (error: Error | null, result: number) => void]) => void;
+
+/** A libc function by its C prototype, bound at the first call, for most programs use few of them. Returns what C returns. */
+export function native(name: string, result: string, args: readonly string[]): NativeFunction {
+  let bound: NativeFunction | undefined;
+  return function call(...values: NativeArgument[]): number {
+    bound ??= libc.func(name, result, [...args]) as NativeFunction;
+    return bound(...values);
+  };
+}
+
+/** The same, run on a thread of koffi's pool; errno is not available, so use it for calls that do not fail. */
+export function nativeAsync(name: string, result: string, args: readonly string[]): AsyncNativeFunction {
+  return (libc.func(name, result, [...args]) as unknown as { async: AsyncNativeFunction }).async;
+}
+
+/** errno of the last native call of this thread. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
