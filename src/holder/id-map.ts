@@ -1,0 +1,104 @@
+/** Which ids a user's containers may use: user_namespaces(7), subuid(5), newuidmap(1). */
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+
+/** One line of /proc/PID/uid_map: `count` ids from `inside` on are those from `outside` on. */
+export interface IdExtent {
+  readonly inside: number;
+  readonly outside: number;
+  readonly count: number;
+}
+
+/**
+ * How the user's namespace maps ids.
+ * - `range`: root is the user, 1 and up are the user's subordinate ids, written by newuidmap and newgidmap.
+ * - `single`: root is the user and there are no other ids.
+ * - `identity`: the caller is root: every id that it has is itself.
+ */
+export interface IdMap {
+  readonly kind: 'range' | 'single' | 'identity';
+  readonly uid: readonly IdExtent[];
+  readonly gid: readonly IdExtent[];
+  /** Why there is no range, in words for `doctor`. */
+  readonly reason?: string;
+}
+
+/** Lines of /etc/subuid or /etc/subgid that belong to a user, by name or number. */
+export function subordinateIds(text: string, user: { name: string; id: number }): { start: number; count: number }[] {
+  const ranges = [];
+  for (const line of text.split('\n')) {
+    const [owner, start, count, ...rest] = line.trim().split(':');
+    if (rest.length > 0 || (owner !== user.name && owner !== String(user.id))) continue;
+    if (!/^\d+$/.test(start ?? '') || !/^\d+$/.test(count ?? '') || count === '0') continue;
+    ranges.push({ start: Number(start), count: Number(count) });
+  }
+  return ranges;
+}
+
+/** Root is the user itself, then come the subordinate ranges one behind the other. */
+function stacked(id: number, ranges: readonly { start: number; count: number }[]): IdExtent[] {
+  const extents: IdExtent[] = [{ inside: 0, outside: id, count: 1 }];
+  let inside = 1;
+  for (const { start, count } of ranges) {
+    extents.push({ inside, outside: start, count });
+    inside += count;
+  }
+  return extents;
+}
+
+/** Every id of a namespace as itself, from the text of /proc/self/uid_map. */
+export function identityExtents(map: string): IdExtent[] {
+  return map
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .map(([inside, , count]) => ({ inside: inside!, outside: inside!, count: count! }));
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The map for this process's user on this host. */
+export function findIdMap(hasMapTools: boolean): IdMap {
+  const { uid, gid, username } = userInfo();
+  if (uid === 0) {
+    return {
+      kind: 'identity',
+      uid: identityExtents(readFileSync('/proc/self/uid_map', 'latin1')),
+      gid: identityExtents(readFileSync('/proc/self/gid_map', 'latin1')),
+    };
+  }
+  const single: IdMap = { kind: 'single', uid: stacked(uid, []), gid: stacked(gid, []) };
+  const user = { name: username, id: uid };
+  const uids = subordinateIds(readOrEmpty('/etc/subuid'), user);
+  const gids = subordinateIds(readOrEmpty('/etc/subgid'), user);
+  if (uids.length === 0) return { ...single, reason: `/etc/subuid has no line for ${username}` };
+  if (gids.length === 0) return { ...single, reason: `/etc/subgid has no line for ${username}` };
+  if (!hasMapTools) return { ...single, reason: 'newuidmap and newgidmap are not installed' };
+  return { kind: 'range', uid: stacked(uid, uids), gid: stacked(gid, gids) };
+}
+
+/** The same ids in a namespace inside: its ids are its parent's. Text for /proc/PID/uid_map, to be written at once. */
+export function nestedMap(extents: readonly IdExtent[]): string {
+  return extents.map(({ inside, count }) => `${inside} ${inside} ${count}\n`).join('');
+}
+
+/** Arguments of newuidmap(1) behind the pid. */
+export function mapArguments(extents: readonly IdExtent[]): string[] {
+  return extents.flatMap(({ inside, outside, count }) => [String(inside), String(outside), String(count)]);
+}
+
+/** Text for /proc/PID/uid_map. */
+export function mapText(extents: readonly IdExtent[]): string {
+  return extents.map(({ inside, outside, count }) => `${inside} ${outside} ${count}\n`).join('');
+}
+
+/** Whether an id of the container exists in the map. */
+export function isMapped(extents: readonly IdExtent[], id: number): boolean {
+  return extents.some(({ inside, count }) => id >= inside && id < inside + count);
+}
