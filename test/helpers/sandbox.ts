@@ -1,0 +1,198 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { type CommandOptions, type Result, RunningCommand, output, run } from './command.ts';
+import { type ImageName, imageReference, startImageRegistry } from './images.ts';
+import { launcher } from './paths.ts';
+import { type ProcessInfo, killProcessesOf, processesOf } from './processes.ts';
+import type { Registry } from './registry.ts';
+import { type Requirement, unmet } from './requirements.ts';
+import { Terminal } from './terminal.ts';
+import { waitFor } from './wait-for.ts';
+
+/** Command-line words; a string is split at its spaces. */
+export type Words = string | readonly string[];
+
+function split(words: Words): readonly string[] {
+  return typeof words === 'string' ? words.split(' ') : words;
+}
+
+interface TerminalSize {
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+/**
+ * A user's trun of its own: state, run-time and home folder in a temporary folder, and on disposal everything that
+ * belongs to it is ended and removed.
+ */
+export class Sandbox implements AsyncDisposable {
+  /** Short, since unix sockets below it may have 107 bytes. */
+  readonly folder: string;
+  readonly root: string;
+  readonly runtime: string;
+  readonly home: string;
+  readonly env: NodeJS.ProcessEnv;
+
+  constructor() {
+    this.folder = mkdtempSync('/tmp/trun-');
+    this.root = join(this.folder, 'root');
+    this.runtime = join(this.folder, 'run');
+    this.home = join(this.folder, 'home');
+    mkdirSync(this.runtime, { mode: 0o700 });
+    mkdirSync(this.home);
+    this.env = {
+      PATH: process.env['PATH'],
+      LANG: 'C.UTF-8',
+      TERM: 'xterm-256color',
+      HOME: this.home,
+      XDG_RUNTIME_DIR: this.runtime,
+      TRUN_ROOT: this.root,
+      // The mark by which the test runner finds what its tests left running.
+      TRUN_TEST_RUN: process.env['TRUN_TEST_RUN'],
+    };
+  }
+
+  /** Starts a trun command and returns at once. */
+  start(words: Words, options: CommandOptions = {}): RunningCommand {
+    return new RunningCommand(launcher, split(words), { ...options, env: { ...this.env, ...options.env } });
+  }
+
+  /** Runs a trun command to its end, whatever its exit status. */
+  trun(words: Words, options: CommandOptions = {}): Promise<Result> {
+    return this.start(words, options).result;
+  }
+
+  /** Runs a trun command that has to succeed, and returns its standard output without the last newline. */
+  async ok(words: Words, options: CommandOptions = {}): Promise<string> {
+    const { status, stdout, stderr } = await this.trun(words, options);
+    if (status !== 0) throw new Error(`trun ${split(words).join(' ')} exited with ${status}:\n${stdout}${stderr}`);
+    return stdout.replace(/\n$/, '');
+  }
+
+  /** `trun inspect --format TEMPLATE NAME` */
+  inspect(name: string, template: string): Promise<string> {
+    return this.ok(['inspect', '--format', template, name]);
+  }
+
+  /** Waits until the container's state is `status`, as in `running` or `exited`. */
+  async becomes(name: string, status: string, timeout = 20_000): Promise<void> {
+    await waitFor(
+      `${name} to be ${status}`,
+      async () => (await this.inspect(name, '{{.State.Status}}').catch(() => '')) === status,
+      { timeout, interval: 150 },
+    );
+  }
+
+  /** Opens a terminal with a trun command in it. */
+  terminal(words: Words, size: TerminalSize = {}): Promise<Terminal> {
+    return Terminal.open([launcher, ...split(words)], { ...size, folder: this.folder, env: this.env });
+  }
+
+  /** All processes that work for this sandbox. */
+  processes(): ProcessInfo[] {
+    return processesOf(this.folder);
+  }
+
+  /** Those that live in a container. */
+  containerProcesses(): ProcessInfo[] {
+    const own = readlinkSync('/proc/self/ns/pid');
+    return this.processes().filter(({ pidNamespace }) => pidNamespace !== undefined && pidNamespace !== own);
+  }
+
+  /** Files below the state and run-time folders that this user does not own, as lines of find(1). */
+  foreignFiles(): Promise<string> {
+    const uid = String(process.getuid!());
+    const folders = [this.root, this.runtime].filter((folder) => existsSync(folder));
+    return output('find', [...folders, '!', '-uid', uid, '-printf', '%u %y %p\\n']);
+  }
+
+  async removeContainers(): Promise<void> {
+    if (!existsSync(this.root)) return;
+    const ids = (await this.ok('ps -a -q')).split('\n').filter((id) => id !== '');
+    if (ids.length > 0) await this.ok(['rm', '-f', ...ids], { timeout: 120_000 });
+  }
+
+  /** Removes all containers, and throws where one leaves something behind. */
+  async expectCleanRemoval(): Promise<void> {
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+    if (mounts.includes(this.folder)) throw new Error(`Mounts in the host's namespace: ${mounts}`);
+    await this.removeContainers();
+    await waitFor('the last container process to end', () => this.containerProcesses().length === 0).catch(() => {
+      const left = this.containerProcesses().map(({ pid, command }) => `${pid} ${command}`);
+      throw new Error(`Processes of removed containers are left:\n${left.join('\n')}`);
+    });
+    const foreign = existsSync(this.root) ? await this.foreignFiles() : '';
+    if (foreign !== '') throw new Error(`Files of another owner are left:\n${foreign}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.expectCleanRemoval();
+    } finally {
+      await killProcessesOf(this.folder);
+      await rm(this.folder, { recursive: true, force: true }).catch(async () => {
+        // Files of mapped ids can only be removed from within such a map.
+        await run('unshare', ['--map-auto', '--map-root-user', 'rm', '-rf', this.folder]);
+      });
+    }
+  }
+}
+
+interface Setup {
+  readonly images?: readonly ImageName[];
+  readonly requires?: readonly Requirement[];
+}
+
+/** A sandbox together with a registry that holds the fixture images; the named ones are pulled. */
+class TestBed {
+  #sandbox: Sandbox | undefined;
+  #registry: Registry | undefined;
+
+  /** The sandbox, from the first `beforeAll` on. */
+  get box(): Sandbox {
+    return this.#sandbox!;
+  }
+
+  get registry(): Registry {
+    return this.#registry!;
+  }
+
+  /** A reference to a fixture image that `trun` can pull. */
+  image(name: ImageName): string {
+    return imageReference(this.registry, name);
+  }
+
+  async open(images: readonly ImageName[]): Promise<void> {
+    this.#sandbox = new Sandbox();
+    if (images.length === 0) return;
+    this.#registry = await startImageRegistry(images);
+    for (const name of images) await this.#sandbox.ok(['pull', '-q', this.image(name)], { timeout: 120_000 });
+  }
+
+  async close(): Promise<void> {
+    await this.#registry?.[Symbol.asyncDispose]();
+    await this.#sandbox?.[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Called once at the top of a test file: gives its tests one sandbox, or skips them all, with the reason, where the
+ * machine lacks what they need. After the last test nothing of any container may be left.
+ */
+export function useSandbox({ images = [], requires = [] }: Setup = {}): TestBed {
+  const bed = new TestBed();
+  const fixtures: Requirement[] = images.length > 0 ? ['docker-registry', 'skopeo', 'busybox'] : [];
+  if (images.includes('debian')) fixtures.push('debian-image');
+  const needs: Requirement[] = ['user-namespaces', 'dev-fuse', ...fixtures, ...requires];
+  beforeAll(async () => {
+    if ((await unmet(needs)) === undefined) await bed.open(images);
+  }, 300_000);
+  beforeEach(async ({ skip }) => {
+    const reason = await unmet(needs);
+    if (reason !== undefined) skip(reason);
+  });
+  afterAll(() => bed.close(), 120_000);
+  return bed;
+}
