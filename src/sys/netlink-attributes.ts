@@ -117,7 +117,7 @@ export function decodeAttributes<T extends AttributeTable>(table: T, bytes: Buff
 }
 
 function decodePayload(kind: AttributeKind, payload: Buffer): AnyValue | undefined {
-  if (typeof kind === 'object') return decodeAttributes(kind, payload) as AnyValues;
+  if (typeof kind === 'object') return decodeAttributes(kind, payload);
   if (kind === 'bytes') return payload;
   if (kind === 'string') return payload.toString('utf8').replace(/\0.*$/s, '');
   return payload.length >= widths[kind] ? payload.readUIntLE(0, widths[kind]) : undefined;

@@ -37,8 +37,9 @@ test('an address and a route are byte for byte what iproute2 sends', () => {
 });
 
 test('the broadcast address follows the prefix', () => {
-  const broadcast = (address: number[], prefix: number): string =>
-    addAddress(1, Buffer.from(address), prefix).body.subarray(-4).join('.');
+  function broadcast(address: number[], prefix: number): string {
+    return addAddress(1, Buffer.from(address), prefix).body.subarray(-4).join('.');
+  }
   expect(broadcast([10, 1, 2, 3], 20)).toBe('10.1.15.255');
   expect(broadcast([10, 1, 2, 3], 32)).toBe('10.1.2.3');
   expect(broadcast([10, 1, 2, 3], 8)).toBe('10.255.255.255');

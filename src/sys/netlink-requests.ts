@@ -75,11 +75,14 @@ export function createBridge(name: string, settings: LinkSettings = {}): Netlink
   return createLink(`create bridge ${name}`, name, settings, { info: { kind: 'bridge', data } });
 }
 
-/** A veth pair: `name` in the namespace of the socket, `peer` where `peer.netNs` says. */
+/**
+ * A veth pair: `name` in the namespace of the socket, `peer` where `peer.netNs` says. The peer can't be set up in the
+ * same request (ENOTCONN: the kernel opens it before the two ends are joined).
+ */
 export function createVeth(
   name: string,
   settings: LinkSettings,
-  peer: LinkSettings & { readonly name: string; readonly netNs: NetNsReference },
+  peer: Omit<LinkSettings, 'up'> & { readonly name: string; readonly netNs: NetNsReference },
 ): NetlinkRequest {
   const netNs = 'fd' in peer.netNs ? { netNsFd: peer.netNs.fd } : { netNsPid: peer.netNs.pid };
   const data = encodeAttributes(vethAttributes, {

@@ -1,0 +1,104 @@
+/** What is kept on disk of networks and of the containers on them: `networks/NAME.json`, `networks/NAME/CONTAINER.json`. */
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readJson, writeJson } from '../state/atomic-file.ts';
+import type { BoundPort } from './port-mapping.ts';
+
+/** A network with addresses of its own. Addresses are dotted quads, subnets `10.88.0.0/16`. */
+export interface NetworkRecord {
+  readonly name: string;
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly driver: 'bridge';
+  readonly subnet: string;
+  readonly gateway: string;
+  /** IP MTU in bytes. */
+  readonly mtu: number;
+  /** ISO 8601. */
+  readonly created: string;
+}
+
+/** A container's place on a network. It is kept from the first start until the container is removed. */
+export interface EndpointRecord {
+  readonly container: string;
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly address: string;
+  readonly mac: string;
+  /** Names by which other containers of a user-defined network find it. */
+  readonly names: readonly string[];
+  /** What was bound at the latest start, so that a new network process binds the same. */
+  readonly ports: readonly BoundPort[];
+}
+
+const suffix = '.json';
+
+/** The records of all networks. They are written by the user's one agent, and may be read by anybody of the user. */
+export class NetworkRecords {
+  readonly #folder: string;
+
+  /** @param folder of the state, as `StatePaths.networks` */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  network(name: string): NetworkRecord | undefined {
+    return readJson<NetworkRecord>(this.#networkPath(name));
+  }
+
+  networks(): NetworkRecord[] {
+    return names(this.#folder).flatMap((name) => this.network(name) ?? []);
+  }
+
+  /** Durable when it returns. */
+  saveNetwork(record: NetworkRecord): void {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    writeJson(this.#networkPath(record.name), record);
+  }
+
+  /** The network's endpoints. What a power failure left half written holds no address any more. */
+  endpoints(network: string): EndpointRecord[] {
+    return names(join(this.#folder, network)).flatMap((container) => {
+      try {
+        return readJson<EndpointRecord>(this.#endpointPath(network, container)) ?? [];
+      } catch {
+        this.removeEndpoint(network, container);
+        return [];
+      }
+    });
+  }
+
+  /**
+   * Replaces the record as a whole, so that a kill at any moment leaves the old or the new one. Unlike a network it is
+   * not flushed to the disk: nothing runs on it after a power failure, and a flush costs more than a container's start.
+   */
+  saveEndpoint(network: string, record: EndpointRecord): void {
+    const path = this.#endpointPath(network, record.container);
+    mkdirSync(join(this.#folder, network), { recursive: true, mode: 0o700 });
+    writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
+    renameSync(`${path}.tmp`, path);
+  }
+
+  removeEndpoint(network: string, container: string): void {
+    rmSync(this.#endpointPath(network, container), { force: true });
+  }
+
+  #networkPath(name: string): string {
+    return join(this.#folder, `${name}${suffix}`);
+  }
+
+  #endpointPath(network: string, container: string): string {
+    return join(this.#folder, network, `${container}${suffix}`);
+  }
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((file) => file.endsWith(suffix))
+      .map((file) => file.slice(0, -suffix.length));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
