@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import { accessSync, closeSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { mapArguments, mapText, type IdExtent } from '../base/id-extents.ts';
 import { startMonitor } from '../monitor/start.ts';
 import { readJson, writeJson } from '../state/atomic-file.ts';
 import { takeLock } from '../state/lock.ts';
@@ -14,7 +15,7 @@ import type { StatePaths } from '../state/paths.ts';
 import { pidfdGetfd, pidfdOpen } from '../sys/pidfd.ts';
 import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-identity.ts';
 import { holderPlan, mountsFolder } from './holder-plan.ts';
-import { findIdMap, mapArguments, mapText, type IdExtent, type IdMap } from './id-map.ts';
+import { findIdMap, type IdMap } from './id-map.ts';
 
 const run = promisify(execFile);
 

@@ -1,13 +1,7 @@
 /** Which ids a user's containers may use: user_namespaces(7), subuid(5), newuidmap(1). */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-
-/** One line of /proc/PID/uid_map: `count` ids from `inside` on are those from `outside` on. */
-export interface IdExtent {
-  readonly inside: number;
-  readonly outside: number;
-  readonly count: number;
-}
+import type { IdExtent } from '../base/id-extents.ts';
 
 /**
  * How the user's namespace maps ids.
@@ -81,24 +75,4 @@ export function findIdMap(hasMapTools: boolean): IdMap {
   if (gids.length === 0) return { ...single, reason: `/etc/subgid has no line for ${username}` };
   if (!hasMapTools) return { ...single, reason: 'newuidmap and newgidmap are not installed' };
   return { kind: 'range', uid: stacked(uid, uids), gid: stacked(gid, gids) };
-}
-
-/** The same ids in a namespace inside: its ids are its parent's. Text for /proc/PID/uid_map, to be written at once. */
-export function nestedMap(extents: readonly IdExtent[]): string {
-  return extents.map(({ inside, count }) => `${inside} ${inside} ${count}\n`).join('');
-}
-
-/** Arguments of newuidmap(1) behind the pid. */
-export function mapArguments(extents: readonly IdExtent[]): string[] {
-  return extents.flatMap(({ inside, outside, count }) => [String(inside), String(outside), String(count)]);
-}
-
-/** Text for /proc/PID/uid_map. */
-export function mapText(extents: readonly IdExtent[]): string {
-  return extents.map(({ inside, outside, count }) => `${inside} ${outside} ${count}\n`).join('');
-}
-
-/** Whether an id of the container exists in the map. */
-export function isMapped(extents: readonly IdExtent[], id: number): boolean {
-  return extents.some(({ inside, count }) => id >= inside && id < inside + count);
 }

@@ -26,8 +26,10 @@ export const MS = {
   NOATIME: 1024,
   BIND: 4096,
   REC: 16384,
+  UNBINDABLE: 1 << 17,
   PRIVATE: 1 << 18,
   SLAVE: 1 << 19,
+  SHARED: 1 << 20,
   RELATIME: 1 << 21,
   STRICTATIME: 1 << 24,
 } as const;
@@ -97,3 +99,5 @@ export const TIOC = {
 export const AF_UNIX = 1;
 export const AF_NETLINK = 16;
 export const SOCK = { STREAM: 1, RAW: 3, CLOEXEC: 0o2000000 } as const;
+export const MSG_CMSG_CLOEXEC = 0x40000000;
+export const MSG_NOSIGNAL = 0x4000;

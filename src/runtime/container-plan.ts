@@ -1,0 +1,88 @@
+/**
+ * The launch plan of a container: three processes' work in one list (ARCHITECTURE.md draws their handshake).
+ *
+ *   monitor    host namespaces    pipes, socket; clones the joiner; supervises
+ *   joiner     holder's           clones the container's first process with CLONE_PARENT, maps its ids, reports its pid
+ *   container  its own            waits for the word, mounts, pivots, gives up privileges, executes the program
+ */
+import { LaunchPlan } from '../monitor/plan.ts';
+import { STATUS_FD } from '../monitor/plan-layout.ts';
+import { AF_NETLINK, AT_FDCWD, O, SOCK } from '../sys/linux-constants.ts';
+import { appendConsole, appendDeviceStage } from './device-stage.ts';
+import { FD } from './fds.ts';
+import { appendHideStage } from './hide-stage.ts';
+import { appendJoinerStage } from './joiner-stage.ts';
+import type { LaunchInput } from './launch-input.ts';
+import { appendMonitorStage } from './monitor-stage.ts';
+import { appendMountStage } from './mount-stage.ts';
+import { appendLimits, appendProcessStage } from './process-stage.ts';
+import { appendPivot, appendReadonlyRoot, appendRootMount, appendWorkingDirectory } from './root-stage.ts';
+import { appendTerminal, appendTerminalStdio } from './terminal-stage.ts';
+
+export function containerPlan(input: LaunchInput): LaunchPlan {
+  const { spec } = input;
+  const { process, linux = {} } = spec;
+  if (process === undefined) throw new TypeError('a container needs a process');
+
+  const plan = new LaunchPlan();
+  const joiner = appendMonitorStage(plan, input);
+  plan.place(joiner);
+  const container = appendJoinerStage(plan, input);
+  plan.place(container);
+
+  if (input.network.kind === 'new') openNetlink(plan);
+  plan.call('read', [STATUS_FD, plan.room(1, 'byte'), 1], 'wait for the word to go', { nonzero: true });
+  becomeRoot(plan);
+
+  appendRootMount(plan, input);
+  appendMountStage(plan, spec.mounts ?? []);
+  appendDeviceStage(plan);
+  if (process.terminal === true) {
+    appendTerminal(plan, process, FD.masterSend);
+    appendConsole(plan);
+  }
+  appendHideStage(plan, linux);
+  appendWorkingDirectory(plan, process.cwd);
+  if (spec.root?.readonly === true) appendReadonlyRoot(plan);
+  if (process.oomScoreAdj !== undefined) setOomScore(plan, process.oomScoreAdj);
+  appendPivot(plan);
+
+  if (spec.hostname !== undefined) {
+    plan.call('sethostname', [spec.hostname, Buffer.byteLength(spec.hostname)], `set the hostname ${spec.hostname}`);
+  }
+  if (spec.domainname !== undefined) {
+    plan.call('setdomainname', [spec.domainname, Buffer.byteLength(spec.domainname)], 'set the domain name');
+  }
+  appendLimits(plan, process);
+  plan.call('setsid', [], 'start a session');
+  if (process.terminal === true) {
+    appendTerminalStdio(plan);
+  } else {
+    for (const [to, from] of [FD.stdinRead, FD.stdoutWrite, FD.stderrWrite].entries()) {
+      plan.call('dup3', [from, to, 0], 'set stdin, stdout and stderr');
+    }
+  }
+  appendProcessStage(plan, { process, seccomp: input.seccomp, init: input.init, endsWithParent: true });
+  return plan;
+}
+
+/** The network driver takes it while the plan waits and sets the namespace up through it; exec closes it. */
+function openNetlink(plan: LaunchPlan): void {
+  const socket = plan.call('socket', [AF_NETLINK, SOCK.RAW | SOCK.CLOEXEC, 0], 'open a netlink socket');
+  plan.call('dup3', [socket, FD.netlink, O.CLOEXEC], 'move the netlink socket');
+}
+
+function becomeRoot(plan: LaunchPlan): void {
+  plan.call('setresgid', [0, 0, 0], 'become group 0 of the container');
+  plan.call('setresuid', [0, 0, 0], 'become user 0 of the container');
+  plan.call('setgroups', [0, 0], 'give up groups', { ignore: true });
+}
+
+function setOomScore(plan: LaunchPlan, score: number): void {
+  const file = plan.call(
+    'openat',
+    [AT_FDCWD, '/proc/self/oom_score_adj', O.WRONLY | O.CLOEXEC, 0],
+    'open oom_score_adj',
+  );
+  plan.call('write', [file, String(score), String(score).length], `set the OOM score to ${score}`);
+}

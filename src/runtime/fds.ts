@@ -1,0 +1,25 @@
+/**
+ * Fds of a plan's processes, fixed so that system calls of the monitor, the joiner and the container's first process can
+ * name them. All are close-on-exec; they lie above what the monitor starts with.
+ */
+export const FD = {
+  /** The monitor's socket. */
+  listen: 20,
+  stdinRead: 21,
+  stdinWrite: 22,
+  stdoutRead: 23,
+  stdoutWrite: 24,
+  stderrRead: 25,
+  stderrWrite: 26,
+  /** The terminal's master, in the monitor. */
+  master: 27,
+  /** Where the container's process sends the master from, and the monitor receives it. */
+  masterSend: 28,
+  masterReceive: 29,
+  /** O_PATH of the new root, in the container's process. */
+  root: 30,
+  /** A netlink socket of the container's network namespace, for the network driver to take while the plan waits. */
+  netlink: 31,
+  /** The terminal's slave, in the container's process. */
+  slave: 32,
+} as const;

@@ -1,0 +1,55 @@
+import type { IdExtent } from '../base/id-extents.ts';
+import type { RuntimeSpec } from '../oci/runtime-spec.ts';
+
+/** How the container's root file system comes about, in the container's own mount namespace. */
+export type RootSource =
+  /** overlayfs in the container's user namespace. `upper` and `work` are names below `folder`. */
+  | {
+      readonly kind: 'overlay';
+      readonly lower: string;
+      readonly folder: string;
+      readonly upper: string;
+      readonly work: string;
+    }
+  /** A folder that is there already: a FUSE mount of the holder's namespace, or a plain folder. */
+  | { readonly kind: 'folder'; readonly path: string };
+
+/** Which network namespace the container gets. */
+export type NetworkNamespace =
+  { readonly kind: 'new' } | { readonly kind: 'host' } | { readonly kind: 'join'; readonly pid: number };
+
+/** Everything that a launch plan is made from. Paths are the host's. */
+export interface LaunchInput {
+  /** Process, mounts, hostname, masks, limits. Ids of its mappings are ignored: `map` counts. */
+  readonly spec: RuntimeSpec;
+  readonly root: RootSource;
+  /** An empty folder of the host to mount the root on before the container turns to it. */
+  readonly rootTarget: string;
+  /** Pid of the holder whose user and mount namespaces are joined first. */
+  readonly holderPid: number;
+  readonly map: { readonly uid: readonly IdExtent[]; readonly gid: readonly IdExtent[] };
+  readonly network: NetworkNamespace;
+  /** `cgroup.procs` of the container's cgroup, absent where it has none of its own. */
+  readonly cgroupProcs?: string;
+  /** struct sock_filter array; absent: no filter. */
+  readonly seccomp?: Buffer;
+  /** Make the monitor's program PID 1, the container's program its child. */
+  readonly init: boolean;
+  /** Keep stdin open for clients that attach; without it the program reads /dev/null. */
+  readonly openStdin: boolean;
+  readonly supervision: SupervisionInput;
+}
+
+/** What the monitor needs for itself. */
+export interface SupervisionInput {
+  /** Folder that the monitor makes its socket in, and the socket's name: `sun_path` is too short for many a folder. */
+  readonly socketFolder: string;
+  readonly socketName: string;
+  /** Where the wait(2) status goes, by way of the temporary name. */
+  readonly exitPath: string;
+  readonly exitTemporary: string;
+  /** flock(2) that a living agent holds. */
+  readonly agentLock: string;
+  readonly agentArgv: readonly string[];
+  readonly agentEnv: readonly string[];
+}
