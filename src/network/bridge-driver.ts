@@ -1,0 +1,176 @@
+/**
+ * The driver `bridge`: containers on a kernel bridge in the hub, the network process as their gateway.
+ * It is the agent's: one instance for each network, which knows what is in service. Leases and ports are on disk.
+ */
+import { randomBytes } from 'node:crypto';
+import { AddressPool, requestedAddress } from './address-pool.ts';
+import { containerFiles } from './container-files.ts';
+import type { EndpointRequest, NetworkDriver, PreparedEndpoint } from './driver.ts';
+import type { Hub, HubLinks } from './hub.ts';
+import { addressBytes, formatAddress, formatMac, macOfAddress, parseAddress, parseMac, parseSubnet } from './ipv4.ts';
+import {
+  keepFlowsInOrder,
+  openConfigurationSocket,
+  openUpPortsAndPing,
+  raiseLoopback,
+  setNetworkSysctl,
+} from './namespace-plan.ts';
+import type { NetworkService } from './network-service.ts';
+import { publishingError } from './publishing-error.ts';
+import type { EndpointRecord, NetworkRecord, NetworkRecords } from './records.ts';
+
+export interface BridgeOptions {
+  readonly record: NetworkRecord;
+  readonly records: NetworkRecords;
+  readonly hub: Hub;
+  readonly links: HubLinks;
+  /** The network process, as it is found by this driver. */
+  readonly service: NetworkService;
+  /** How many group ids containers' user namespaces map, from 0 on. */
+  readonly groups: number;
+  /** How many CPUs the host may have. */
+  readonly cpus: number;
+}
+
+const containerInterface = 'eth0';
+
+export class BridgeDriver implements NetworkDriver {
+  readonly network: string;
+  readonly #options: BridgeOptions;
+  readonly #subnet;
+  readonly #pool: AddressPool;
+  readonly #endpoints = new Map<string, EndpointRecord>();
+
+  constructor(options: BridgeOptions) {
+    const { record, records } = options;
+    const subnet = parseSubnet(record.subnet);
+    const gateway = parseAddress(record.gateway);
+    if (subnet === undefined || gateway === undefined) throw new Error(`Cannot use network ${record.name}: bad record`);
+    this.network = record.name;
+    this.#options = options;
+    this.#subnet = subnet;
+    this.#pool = new AddressPool(subnet, gateway);
+    for (const endpoint of records.endpoints(record.name)) {
+      const address = parseAddress(endpoint.address);
+      if (address !== undefined && this.#pool.restore(endpoint.container, address)) {
+        this.#endpoints.set(endpoint.container, endpoint);
+      } else records.removeEndpoint(record.name, endpoint.container);
+    }
+  }
+
+  async prepare(request: EndpointRequest): Promise<PreparedEndpoint> {
+    const { record, records, service } = this.#options;
+    const leased = this.#lease(request);
+    try {
+      const ports = await service.add({ ...served(leased), ports: request.ports });
+      const endpoint = { ...leased, ports };
+      records.saveEndpoint(this.network, endpoint);
+      this.#endpoints.set(request.container, endpoint);
+      return this.#prepared(request, endpoint);
+    } catch (error) {
+      await this.detach(request.container);
+      throw publishingError(error, request, leased.id, record.name);
+    }
+  }
+
+  attach(container: string, pid: number): void {
+    const { record, hub, links } = this.#options;
+    const endpoint = this.#endpoints.get(container);
+    if (endpoint === undefined) throw new Error(`Cannot attach container ${container}: it has no endpoint`);
+    hub.attach({
+      bridge: links.bridge,
+      pid,
+      interface: containerInterface,
+      mac: parseMac(endpoint.mac)!,
+      mtu: record.mtu,
+      address: addressBytes(parseAddress(endpoint.address)!),
+      prefixLength: this.#subnet.prefixLength,
+      gateway: addressBytes(parseAddress(record.gateway)!),
+    });
+  }
+
+  async detach(container: string): Promise<void> {
+    this.#pool.release(container);
+    await this.#options.service.remove(container);
+  }
+
+  async remove(container: string): Promise<void> {
+    await this.detach(container);
+    this.#forget(container);
+  }
+
+  async recover(containers: ReadonlyMap<string, boolean>): Promise<void> {
+    const running: EndpointRecord[] = [];
+    for (const [container, endpoint] of this.#endpoints) {
+      const runs = containers.get(container);
+      if (runs === undefined) this.#forget(container);
+      else if (runs) {
+        this.#pool.acquire(container);
+        running.push(endpoint);
+      }
+    }
+    await this.#options.service.recover(running.map(served));
+  }
+
+  /** The record of a container that starts, on disk. Nothing of it is in service yet. */
+  #lease(request: EndpointRequest): EndpointRecord {
+    const { container } = request;
+    const mac = request.mac === undefined ? undefined : parseMac(request.mac);
+    if (request.mac !== undefined && mac === undefined) {
+      throw Object.assign(new Error(`invalid MAC address: ${request.mac}`), { code: 'EINVAL' });
+    }
+    const { address, evicted } = this.#pool.acquire(container, requestedAddress(request.address));
+    if (evicted !== undefined) this.#dropRecord(evicted);
+    const endpoint: EndpointRecord = {
+      container,
+      id: randomBytes(32).toString('hex'),
+      address: formatAddress(address),
+      mac: formatMac(mac ?? macOfAddress(address)),
+      names: request.names ?? [],
+      ports: [],
+    };
+    this.#endpoints.set(container, endpoint);
+    this.#options.records.saveEndpoint(this.network, endpoint);
+    return endpoint;
+  }
+
+  #prepared(request: EndpointRequest, endpoint: EndpointRecord): PreparedEndpoint {
+    const { record, groups, cpus } = this.#options;
+    return {
+      network: this.network,
+      id: endpoint.id,
+      interface: containerInterface,
+      address: endpoint.address,
+      prefixLength: this.#subnet.prefixLength,
+      gateway: record.gateway,
+      mac: endpoint.mac,
+      ports: endpoint.ports,
+      namespace: 'private',
+      needsAttach: true,
+      files: containerFiles(request, { address: endpoint.address, host: record.gateway, servers: [record.gateway] }),
+      configure: (plan) => {
+        raiseLoopback(plan);
+        openUpPortsAndPing(plan, groups);
+        keepFlowsInOrder(plan, cpus);
+        // An IPv4 network: no link-local address that announces itself, as Docker has it too.
+        setNetworkSysctl(plan, 'ipv6/conf/default/disable_ipv6', '1');
+        openConfigurationSocket(plan);
+      },
+    };
+  }
+
+  #forget(container: string): void {
+    this.#pool.forget(container);
+    this.#dropRecord(container);
+  }
+
+  #dropRecord(container: string): void {
+    this.#endpoints.delete(container);
+    this.#options.records.removeEndpoint(this.network, container);
+  }
+}
+
+/** What the network process has to know. */
+function served({ container, address, mac, names, ports }: EndpointRecord) {
+  return { container, address, mac, names, ports };
+}

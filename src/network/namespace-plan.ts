@@ -1,0 +1,66 @@
+/** What a container does for itself in its new network namespace, as operations of its launch plan. */
+import type { Argument, LaunchPlan } from '../monitor/plan.ts';
+import { AT_FDCWD, O } from '../sys/linux-constants.ts';
+import { routeSocketArguments } from '../sys/netlink.ts';
+
+/**
+ * Where a waiting container keeps a NETLINK_ROUTE socket of its namespace, to be taken by pidfd_getfd. It is
+ * close-on-exec, so the container's program never sees it.
+ */
+export const configurationSocketFd = 100;
+
+/** struct ifreq of netdevice(7): name[16], then a union of which SIOCSIFFLAGS reads a short. */
+const IFREQ = { size: 40, flags: 16 } as const;
+const SIOCSIFFLAGS = 0x8914;
+const IFF_UP = 1;
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+
+/** Sets the loopback interface up, which gives it 127.0.0.1 and ::1. */
+export function raiseLoopback(plan: LaunchPlan): void {
+  const request = Buffer.alloc(IFREQ.size);
+  request.write('lo');
+  request.writeInt16LE(IFF_UP, IFREQ.flags);
+  const socket = plan.call('socket', [AF_INET, SOCK_DGRAM | O.CLOEXEC, 0], 'open a socket');
+  plan.call('ioctl', [socket, SIOCSIFFLAGS, request], 'set up the loopback interface');
+  plan.call('close', [socket], 'close a socket');
+}
+
+/** Opens the socket at `configurationSocketFd`. */
+export function openConfigurationSocket(plan: LaunchPlan): void {
+  const socket = plan.call('socket', routeSocketArguments, 'open a netlink socket');
+  plan.call('dup3', [socket, configurationSocketFd, O.CLOEXEC], 'keep the netlink socket');
+  plan.call('close', [socket], 'close a socket');
+}
+
+/** Sets /proc/sys/net/NAME of the namespace. A kernel without it, or with a read-only /proc, goes without. */
+export function setNetworkSysctl(plan: LaunchPlan, name: string, value: string): void {
+  const path: Argument = `/proc/sys/net/${name}`;
+  const file = plan.call('openat', [AT_FDCWD, path, O.WRONLY | O.CLOEXEC, 0], `open ${path}`, { ignore: true });
+  plan.call('write', [file, value, value.length], `set ${path}`, { ignore: true });
+  plan.call('close', [file], `close ${path}`, { ignore: true });
+}
+
+/** What Docker gives: everybody in the container may bind low ports and send echo requests. */
+export function openUpPortsAndPing(plan: LaunchPlan, groups: number): void {
+  setNetworkSysctl(plan, 'ipv4/ip_unprivileged_port_start', '0');
+  // Both ends must be mapped (net/ipv4/ping.c), and the highest group of the range is the namespace's last.
+  setNetworkSysctl(plan, 'ipv4/ping_group_range', `0 ${groups - 1}`);
+}
+
+/**
+ * Sets which CPUs may take packets of links yet to be made, to all of them: packets of a flow then stay on one CPU and
+ * in order. Without it veth pairs, whose queues are one for each CPU, reorder them.
+ */
+export function keepFlowsInOrder(plan: LaunchPlan, cpus: number): void {
+  setNetworkSysctl(plan, 'core/rps_default_mask', cpuMask(cpus));
+}
+
+/** A mask of the first `cpus` CPUs as the kernel reads it: hexadecimal words of 32 bits, the highest first. */
+export function cpuMask(cpus: number): string {
+  const words = Array.from({ length: Math.ceil(cpus / 32) }, (_, i) => {
+    const bits = Math.min(32, cpus - 32 * i);
+    return (2 ** bits - 1).toString(16);
+  });
+  return words.reverse().join(',');
+}

@@ -1,0 +1,149 @@
+/** The networks of a user: `--network NAME` -> the driver that serves it. What the engine holds of this room. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { processEntry } from '../base/install.ts';
+import type { StatePaths } from '../state/paths.ts';
+import { pidfdOpen } from '../sys/pidfd.ts';
+import { BridgeDriver } from './bridge-driver.ts';
+import type { NetworkDriver } from './driver.ts';
+import { parseResolvConf } from './etc-files.ts';
+import { chooseSubnet, parseRoutes } from './host-routes.ts';
+import { Hub, type HubAccess, type HubLinks } from './hub.ts';
+import { formatAddress, formatMac, formatSubnet, macOfAddress, parseAddress, parseSubnet } from './ipv4.ts';
+import { NetworkService } from './network-service.ts';
+import { hostDriver, noneDriver } from './plain-drivers.ts';
+import { ensureNetworkProcess } from './process/start.ts';
+import { type NetworkRecord, NetworkRecords } from './records.ts';
+
+export interface NetworksOptions {
+  readonly paths: StatePaths;
+  readonly hub: HubAccess;
+  /** How many group ids containers' user namespaces map, from 0 on. */
+  readonly groups: number;
+  /** Something that a user of the agent's log should know. */
+  readonly log: (message: string) => void;
+  /** How long a network process stays without containers, in ms. Default: five minutes. */
+  readonly idle?: number;
+  /** Program and arguments of the network process. Default: this Node and the installed bundle. */
+  readonly command?: readonly [program: string, ...args: string[]];
+}
+
+/** The network that containers join unless they are told otherwise. */
+export const defaultNetwork = 'bridge';
+
+const defaultLinks: HubLinks = { bridge: 'trun0', tap: 'tap0' };
+/** Ethernet's. With segmentation offload through the TAP a larger one gains little. */
+const defaultMtu = 1500;
+const defaultIdle = 5 * 60_000;
+
+export class Networks implements AsyncDisposable {
+  readonly #options: NetworksOptions;
+  readonly #records: NetworkRecords;
+  readonly #hub: Hub;
+  readonly #drivers = new Map<string, NetworkDriver>();
+  readonly #services: NetworkService[] = [];
+
+  constructor(options: NetworksOptions) {
+    this.#options = options;
+    this.#records = new NetworkRecords(options.paths.networks);
+    this.#hub = new Hub(options.hub);
+  }
+
+  /** The driver of that network. Throws NOT_FOUND in Docker's words. */
+  driver(network: string): NetworkDriver {
+    let driver = this.#drivers.get(network);
+    if (driver === undefined) {
+      driver = this.#open(network);
+      this.#drivers.set(network, driver);
+    }
+    return driver;
+  }
+
+  /** Lets go of everything, with all of it left running. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#services.map((service) => service.close()));
+    this.#hub.close();
+  }
+
+  #open(network: string): NetworkDriver {
+    if (network === 'none') return noneDriver(this.#options.groups);
+    if (network === 'host') return hostDriver();
+    if (network !== defaultNetwork) {
+      throw Object.assign(new Error(`network ${network} not found`), { code: 'NOT_FOUND' });
+    }
+    const record = this.#records.network(network) ?? this.#createDefault();
+    const service = new NetworkService({
+      connect: () => this.#connect(record, defaultLinks),
+      log: this.#options.log,
+    });
+    this.#services.push(service);
+    return new BridgeDriver({
+      record,
+      records: this.#records,
+      hub: this.#hub,
+      links: defaultLinks,
+      service,
+      groups: this.#options.groups,
+      cpus: possibleCpus(),
+    });
+  }
+
+  #createDefault(): NetworkRecord {
+    const resolvers = parseResolvConf(readOrEmpty('/etc/resolv.conf')).servers;
+    const subnet = chooseSubnet(parseRoutes(readOrEmpty('/proc/net/route')), resolvers);
+    if (subnet === undefined) {
+      throw new Error('Cannot create network bridge: the host uses all subnets that it could have');
+    }
+    const record: NetworkRecord = {
+      name: defaultNetwork,
+      id: randomBytes(32).toString('hex'),
+      driver: 'bridge',
+      subnet: formatSubnet(subnet),
+      gateway: formatAddress(subnet.base + 1),
+      mtu: defaultMtu,
+      created: new Date().toISOString(),
+    };
+    this.#records.saveNetwork(record);
+    return record;
+  }
+
+  async #connect(record: NetworkRecord, links: HubLinks) {
+    const { hub, paths, idle, command } = this.#options;
+    this.#hub.ensureBridge(links.bridge, record.mtu);
+    const file = join(paths.run, `network-${record.name}`);
+    const client = await ensureNetworkProcess({
+      config: {
+        network: record.name,
+        hub: hub.id,
+        tap: links.tap,
+        gateway: record.gateway,
+        gatewayMac: formatMac(macOfAddress(parseAddress(record.gateway)!)),
+        prefixLength: parseSubnet(record.subnet)!.prefixLength,
+        mtu: record.mtu,
+        socket: `${file}.sock`,
+        lock: `${file}.lock`,
+        idle: idle ?? defaultIdle,
+      },
+      command: command ?? [process.execPath, processEntry('network')],
+      log: `${file}.log`,
+      openFds: () => ({ tun: hub.take('tun'), holder: pidfdOpen(hub.pid) }),
+    });
+    this.#hub.joinTap(links, record.mtu);
+    return client;
+  }
+}
+
+/** How many CPUs the kernel may have online at any time: the end of `0-7`. */
+function possibleCpus(): number {
+  const last = /(\d+)\s*$/.exec(readOrEmpty('/sys/devices/system/cpu/possible'))?.[1];
+  return last === undefined ? 1 : Number(last) + 1;
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,92 @@
+/** Talking to a network process, from a process on Node's own event loop. */
+import { createConnection, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Method, Methods, Refusal, Reply } from './protocol.ts';
+
+/** The network process refused a request. `port` says which one could not be bound. */
+export class RefusedError extends Error {
+  readonly code: string | undefined;
+  readonly port: Refusal['port'];
+
+  constructor({ message, code, port }: Refusal) {
+    super(message);
+    this.code = code;
+    this.port = port;
+  }
+}
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class NetworkProcessClient {
+  readonly #socket: Socket;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    createInterface({ input: socket, crlfDelay: Infinity }).on('line', (line) => this.#receive(line));
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      const gone = Object.assign(new Error('The network process has ended'), { code: 'ECONNRESET' });
+      for (const { reject } of this.#waiting.values()) reject(gone);
+      this.#waiting.clear();
+    });
+    // The connection alone keeps nobody alive; a request under way does.
+    socket.unref();
+  }
+
+  /** Connects to the socket of a running process; rejects with ENOENT or ECONNREFUSED where there is none. */
+  static connect(path: string): Promise<NetworkProcessClient> {
+    return new Promise((resolve, reject) => {
+      const socket = createConnection(path);
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(new NetworkProcessClient(socket));
+      });
+    });
+  }
+
+  /** Calls `listener` once, when the process has ended or closed the connection, at once if that was before. */
+  onClose(listener: () => void): void {
+    if (this.#socket.closed) listener();
+    else this.#socket.once('close', listener);
+  }
+
+  /** One request. Rejects with a RefusedError, or with ECONNRESET when the process ends before it answers. */
+  call<M extends Method>(method: M, params: Methods[M]['params']): Promise<Methods[M]['result']> {
+    return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) {
+        reject(Object.assign(new Error('The network process has ended'), { code: 'ECONNRESET' }));
+        return;
+      }
+      const id = ++this.#lastId;
+      if (this.#waiting.size === 0) this.#socket.ref();
+      this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
+      this.#socket.write(`${JSON.stringify({ id, method, params })}\n`);
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(line: string): void {
+    let reply: Reply;
+    try {
+      reply = JSON.parse(line) as Reply;
+    } catch {
+      this.#socket.destroy();
+      return;
+    }
+    const waiting = this.#waiting.get(reply.id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(reply.id);
+    if (this.#waiting.size === 0) this.#socket.unref();
+    if ('error' in reply) waiting.reject(new RefusedError(reply.error));
+    else waiting.resolve(reply.result);
+  }
+}

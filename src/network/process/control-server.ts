@@ -1,0 +1,114 @@
+/** Answers the requests of protocol.ts on a unix socket. A malformed request gets a refusal, never ends the process. */
+import type { EventLoop } from 'netstack';
+import { errorCode } from '../../sys/system-error.ts';
+import { acceptUnix } from '../../sys/unix-listener.ts';
+import { parseAddress, parseMac } from '../ipv4.ts';
+import type { PortMapping } from '../port-mapping.ts';
+import { LineConnection } from './line-connection.ts';
+import type { BindError } from './port-binding.ts';
+import type { Method, Methods, ProcessEndpoint, Refusal, Reply } from './protocol.ts';
+
+/** A function for each method. What it throws becomes a refusal. */
+export type Handlers = { readonly [M in Method]: (params: Methods[M]['params']) => Methods[M]['result'] };
+
+/** Serves connections to `listener` (from listenUnix) on the loop. */
+export function serveControl(
+  loop: EventLoop,
+  listener: number,
+  handlers: Handlers,
+  log: (message: string) => void,
+): void {
+  loop.add(listener, () => {
+    try {
+      for (let fd; (fd = acceptUnix(listener)) !== undefined; ) {
+        const connection: LineConnection = new LineConnection(
+          loop,
+          fd,
+          (line) => connection.send(JSON.stringify(answer(line, handlers))),
+          () => undefined,
+        );
+      }
+    } catch (error) {
+      // EMFILE among others: the client waits in the backlog or gives up, the network goes on.
+      log(`Cannot accept a connection: ${(error as Error).message}`);
+    }
+  });
+}
+
+/** The reply to one line. */
+export function answer(line: string, handlers: Handlers): Reply {
+  let id = 0;
+  try {
+    const request = JSON.parse(line) as { id?: unknown; method?: unknown; params?: unknown };
+    if (typeof request.id === 'number') id = request.id;
+    if (typeof request.method !== 'string' || !Object.hasOwn(handlers, request.method)) {
+      throw new TypeError(`unknown method ${JSON.stringify(request.method)}`);
+    }
+    const method = request.method as Method;
+    const handler = handlers[method] as (params: unknown) => unknown;
+    return { id, result: handler(checkParams(method, request.params)) };
+  } catch (error) {
+    return { id, error: refusal(error) };
+  }
+}
+
+function refusal(error: unknown): Refusal {
+  const { message, hostAddress, hostPort } = error as BindError;
+  const code = errorCode(error);
+  return {
+    message,
+    ...(code === undefined ? {} : { code }),
+    ...((hostAddress as string | undefined) === undefined ? {} : { port: { hostAddress, hostPort } }),
+  };
+}
+
+function checkParams(method: Method, params: unknown): unknown {
+  const given = (params ?? {}) as Record<string, unknown>;
+  if (method === 'add') return { endpoint: checkEndpoint(given['endpoint']) };
+  if (method === 'remove') return { container: checkString(given['container'], 'container') };
+  if (method === 'synchronize') return { endpoints: checkArray(given['endpoints'], 'endpoints').map(checkEndpoint) };
+  return {};
+}
+
+function checkEndpoint(value: unknown): ProcessEndpoint {
+  const given = (value ?? {}) as Record<string, unknown>;
+  const address = checkString(given['address'], 'address');
+  const mac = checkString(given['mac'], 'mac');
+  if (parseAddress(address) === undefined) throw new TypeError(`invalid address ${address}`);
+  if (parseMac(mac) === undefined) throw new TypeError(`invalid MAC ${mac}`);
+  return {
+    container: checkString(given['container'], 'container'),
+    address,
+    mac,
+    names: checkArray(given['names'], 'names').map((name) => checkString(name, 'name')),
+    ports: checkArray(given['ports'], 'ports').map(checkMapping),
+  };
+}
+
+function checkMapping(value: unknown): PortMapping {
+  const given = (value ?? {}) as Record<string, unknown>;
+  const { protocol, hostAddress, hostPortEnd } = given;
+  if (protocol !== 'tcp' && protocol !== 'udp') throw new TypeError(`invalid protocol ${JSON.stringify(protocol)}`);
+  return {
+    protocol,
+    ...(hostAddress === undefined ? {} : { hostAddress: checkString(hostAddress, 'hostAddress') }),
+    hostPort: checkPort(given['hostPort'], 0),
+    ...(hostPortEnd === undefined ? {} : { hostPortEnd: checkPort(hostPortEnd, 1) }),
+    containerPort: checkPort(given['containerPort'], 1),
+  };
+}
+
+function checkPort(value: unknown, least: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= 65535) return value;
+  throw new TypeError(`invalid port ${JSON.stringify(value)}`);
+}
+
+function checkString(value: unknown, name: string): string {
+  if (typeof value === 'string') return value;
+  throw new TypeError(`${name} is no string`);
+}
+
+function checkArray(value: unknown, name: string): unknown[] {
+  if (Array.isArray(value)) return value as unknown[];
+  throw new TypeError(`${name} is no list`);
+}

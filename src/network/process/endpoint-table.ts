@@ -1,0 +1,130 @@
+/** The containers that a network process serves: who may send, which ports are bound for whom, who has which name. */
+import type { EventLoop, Gateway, Question } from 'netstack';
+import { errorCode } from '../../sys/system-error.ts';
+import type { BoundPort, PortMapping } from '../port-mapping.ts';
+import { bindPort, type Binding, describeBindError } from './port-binding.ts';
+import type { ProcessEndpoint, ProcessStatus } from './protocol.ts';
+
+/** Ports left over by a predecessor that was just killed are free within milliseconds; others deserve some seconds. */
+const retryPause = 50;
+const retryTime = 10_000;
+
+interface Served {
+  readonly endpoint: ProcessEndpoint;
+  readonly member: { close(): void };
+  readonly bindings: Binding[];
+  /** Mappings that are yet to be bound. */
+  pending: PortMapping[];
+}
+
+export class EndpointTable {
+  readonly #loop: EventLoop;
+  readonly #gateway: Pick<Gateway, 'publish' | 'admit'>;
+  readonly #log: (message: string) => void;
+  readonly #served = new Map<string, Served>();
+  readonly #addressesByName = new Map<string, Set<string>>();
+
+  constructor(loop: EventLoop, gateway: Pick<Gateway, 'publish' | 'admit'>, log: (message: string) => void) {
+    this.#loop = loop;
+    this.#gateway = gateway;
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#served.size;
+  }
+
+  /** Serves a container and binds all its ports. Throws a BindError with none of them bound. */
+  add(endpoint: ProcessEndpoint): BoundPort[] {
+    this.remove(endpoint.container);
+    const served = this.#serve(endpoint);
+    try {
+      for (const mapping of endpoint.ports) {
+        served.bindings.push(bindPort(this.#gateway, mapping, endpoint.address));
+      }
+    } catch (error) {
+      this.remove(endpoint.container);
+      throw error;
+    }
+    return boundPorts(served);
+  }
+
+  remove(container: string): void {
+    const served = this.#served.get(container);
+    if (served === undefined) return;
+    this.#served.delete(container);
+    served.pending = [];
+    for (const binding of served.bindings) binding.close();
+    served.member.close();
+    for (const name of served.endpoint.names) {
+      const addresses = this.#addressesByName.get(name.toLowerCase());
+      addresses?.delete(served.endpoint.address);
+      if (addresses?.size === 0) this.#addressesByName.delete(name.toLowerCase());
+    }
+  }
+
+  /** Serves exactly these; what is served already in the same way is left alone. */
+  synchronize(endpoints: readonly ProcessEndpoint[]): void {
+    const wanted = new Map(endpoints.map((endpoint) => [endpoint.container, endpoint]));
+    for (const [container, { endpoint }] of this.#served) {
+      if (JSON.stringify(wanted.get(container)) !== JSON.stringify(endpoint)) this.remove(container);
+    }
+    for (const endpoint of wanted.values()) {
+      if (this.#served.has(endpoint.container)) continue;
+      const served = this.#serve(endpoint);
+      served.pending = [...endpoint.ports];
+      this.#bindPending(served, this.#loop.timers.now + retryTime);
+    }
+  }
+
+  /** Answers a question about a container's name or address, see GatewayOptions.names. */
+  resolve(question: Question): string[] | undefined {
+    if (question.type === 'PTR') {
+      const address = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/.exec(question.name)?.slice(1).reverse().join('.');
+      const holder = [...this.#served.values()].find(({ endpoint }) => endpoint.address === address);
+      return holder === undefined || holder.endpoint.names.length === 0 ? undefined : [holder.endpoint.names[0]!];
+    }
+    const addresses = this.#addressesByName.get(question.name);
+    if (addresses === undefined) return undefined;
+    return question.type === 'A' ? [...addresses] : [];
+  }
+
+  status(): ProcessStatus['endpoints'] {
+    return [...this.#served.values()].map((served) => ({
+      container: served.endpoint.container,
+      address: served.endpoint.address,
+      ports: boundPorts(served),
+      pending: served.pending.length,
+    }));
+  }
+
+  #serve(endpoint: ProcessEndpoint): Served {
+    const member = this.#gateway.admit({ address: endpoint.address, mac: endpoint.mac });
+    const served: Served = { endpoint, member, bindings: [], pending: [] };
+    this.#served.set(endpoint.container, served);
+    for (const name of endpoint.names) {
+      const addresses = this.#addressesByName.get(name.toLowerCase()) ?? new Set();
+      this.#addressesByName.set(name.toLowerCase(), addresses.add(endpoint.address));
+    }
+    return served;
+  }
+
+  #bindPending(served: Served, until: number): void {
+    const now = this.#loop.timers.now;
+    served.pending = served.pending.filter((mapping) => {
+      try {
+        served.bindings.push(bindPort(this.#gateway, mapping, served.endpoint.address));
+        return false;
+      } catch (error) {
+        const again = errorCode(error) === 'EADDRINUSE' && now < until;
+        if (!again) this.#log(describeBindError(error));
+        return again;
+      }
+    });
+    if (served.pending.length > 0) this.#loop.schedule(retryPause, () => this.#bindPending(served, until));
+  }
+}
+
+function boundPorts(served: Served): BoundPort[] {
+  return served.bindings.flatMap(({ ports }) => ports);
+}

@@ -1,0 +1,102 @@
+/**
+ * The network process: gateway, resolver, NAT and published ports of one network, an ordinary process of the user in the
+ * host's namespaces.
+ *
+ * It begins with the TAP's descriptor (the holder keeps the same one open, so the TAP outlives this process and a
+ * successor takes it over), serves frames and the control socket on one event loop, and knows of containers only what
+ * the agent told it. So it may be killed at any time: whoever starts the next one tells that again. It ends by itself
+ * when the holder has ended, and when it has had no container for a while.
+ */
+import { closeSync, rmSync, writeSync } from 'node:fs';
+import { attachTap, EventLoop, Gateway, hostResolvers } from 'netstack';
+import { tryLock } from '../../state/lock.ts';
+import { listenUnix } from '../../sys/unix-listener.ts';
+import { serveControl } from './control-server.ts';
+import { EndpointTable } from './endpoint-table.ts';
+import { alreadyServed, type ProcessConfig, processFds, readyLine } from './protocol.ts';
+
+const standardOutput = 1;
+const standardError = 2;
+
+function main(config: ProcessConfig): void {
+  // Held as long as the process lives: one process for each network.
+  if (tryLock(config.lock) === undefined) process.exit(alreadyServed);
+
+  const loop = new EventLoop();
+  const tap = attachTap(processFds.tun, config.tap);
+  const gateway = new Gateway({
+    loop,
+    tap,
+    address: config.gateway,
+    prefix: config.prefixLength,
+    mac: config.gatewayMac,
+    mtu: config.mtu,
+    hostLoopback: true,
+    resolvers: hostResolvers(),
+    names: (question) => endpoints.resolve(question),
+    log,
+  });
+  const endpoints: EndpointTable = new EndpointTable(loop, gateway, log);
+  const listener = listenUnix(config.socket);
+
+  function leave(): void {
+    rmSync(config.socket, { force: true });
+    process.exit(0);
+  }
+
+  const idle = loop.schedule(config.idle, leave);
+  /** A handler after which there may be the first or no endpoint. */
+  function changing<P, R>(handler: (params: P) => R): (params: P) => R {
+    return (params) => {
+      try {
+        return handler(params);
+      } finally {
+        if (endpoints.size > 0) idle.cancel();
+        else idle.set(config.idle);
+      }
+    };
+  }
+
+  serveControl(
+    loop,
+    listener,
+    {
+      hello: () => ({ network: config.network, hub: config.hub, pid: process.pid }),
+      add: changing(({ endpoint }) => ({ ports: endpoints.add(endpoint) })),
+      remove: changing(({ container }) => {
+        endpoints.remove(container);
+        return {};
+      }),
+      synchronize: changing((params) => {
+        endpoints.synchronize(params.endpoints);
+        return {};
+      }),
+      status: () => ({ pid: process.pid, endpoints: endpoints.status(), stats: gateway.stats() }),
+      leave: () => {
+        loop.schedule(0, leave);
+        return {};
+      },
+    },
+    log,
+  );
+  loop.add(processFds.holder, leave);
+
+  writeSync(standardOutput, readyLine);
+  closeSync(standardOutput);
+  loop.run();
+}
+
+function log(message: string): void {
+  try {
+    writeSync(standardError, `${new Date().toISOString()} ${message}\n`);
+  } catch {
+    // A full disk takes the log, not the network.
+  }
+}
+
+try {
+  main(JSON.parse(process.argv[2] ?? '') as ProcessConfig);
+} catch (error) {
+  log(`The network process ends: ${(error as Error).stack ?? String(error)}`);
+  process.exit(1);
+}

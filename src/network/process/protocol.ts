@@ -1,0 +1,84 @@
+/**
+ * What the network process and its clients say to each other over its unix socket: JSON lines. Each request has an `id`,
+ * and is answered by one reply with the same.
+ */
+import type { BoundPort, PortMapping } from '../port-mapping.ts';
+
+/** What a network process is started with, as its one argument. */
+export interface ProcessConfig {
+  readonly network: string;
+  /** Which hub its TAP belongs to. */
+  readonly hub: string;
+  /** Name of the TAP in the hub. */
+  readonly tap: string;
+  /** As `10.88.0.1`, `02:42:0a:58:00:01`. */
+  readonly gateway: string;
+  readonly gatewayMac: string;
+  readonly prefixLength: number;
+  readonly mtu: number;
+  readonly socket: string;
+  readonly lock: string;
+  /** How long it stays without endpoints, in ms. */
+  readonly idle: number;
+}
+
+/** Fds that a network process starts with, beside the standard ones. */
+export const processFds = {
+  /** /dev/net/tun, opened in the hub. */
+  tun: 3,
+  /** A pidfd of the holder: when it ends, so does the hub. */
+  holder: 4,
+} as const;
+
+/** Written to standard output once the socket listens. */
+export const readyLine = 'ready\n';
+
+/** Exit status when another process serves the network already. */
+export const alreadyServed = 75;
+
+/** A container as the network process knows it. */
+export interface ProcessEndpoint {
+  readonly container: string;
+  readonly address: string;
+  readonly mac: string;
+  readonly names: readonly string[];
+  readonly ports: readonly PortMapping[];
+}
+
+/** Method -> its parameters and result. */
+export interface Methods {
+  /** Who is there. */
+  hello: { params: Record<string, never>; result: { network: string; hub: string; pid: number } };
+  /** Serves the container and binds its ports, all or none. One of the same id is replaced. */
+  add: { params: { endpoint: ProcessEndpoint }; result: { ports: BoundPort[] } };
+  /** Closes the container's ports. */
+  remove: { params: { container: string }; result: Record<string, never> };
+  /**
+   * Serves exactly these containers. Ports that are still taken (by a predecessor that is about to end) are tried again
+   * for some seconds.
+   */
+  synchronize: { params: { endpoints: ProcessEndpoint[] }; result: Record<string, never> };
+  status: { params: Record<string, never>; result: ProcessStatus };
+  /** Ends the process. */
+  leave: { params: Record<string, never>; result: Record<string, never> };
+}
+
+export type Method = keyof Methods;
+
+export interface ProcessStatus {
+  readonly pid: number;
+  readonly endpoints: readonly { container: string; address: string; ports: readonly BoundPort[]; pending: number }[];
+  /** netstack's counters. */
+  readonly stats: unknown;
+}
+
+export type Request = { [M in Method]: { id: number; method: M; params: Methods[M]['params'] } }[Method];
+
+/** Why a request was refused. `port` says which one could not be bound. */
+export interface Refusal {
+  readonly message: string;
+  readonly code?: string;
+  readonly port?: { readonly hostAddress: string; readonly hostPort: number };
+}
+
+export type Reply = { readonly id: number } & ({ readonly result: unknown } | { readonly error: Refusal });

@@ -1,0 +1,92 @@
+/** Finding a network's process, or starting it. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from '../../sys/system-error.ts';
+import { NetworkProcessClient } from './client.ts';
+import { alreadyServed, type ProcessConfig, readyLine } from './protocol.ts';
+
+/** How to start a network process. */
+export interface ProcessStart {
+  readonly config: ProcessConfig;
+  /** Program and arguments; the config comes behind them. */
+  readonly command: readonly [program: string, ...args: string[]];
+  /** A file that its messages are appended to. */
+  readonly log: string;
+  /** Gives the two descriptors of `processFds`. They are closed here when the process has them. */
+  openFds(): { readonly tun: number; readonly holder: number };
+}
+
+/** A process that does not listen by then never will. */
+const patience = 10_000;
+
+/**
+ * A connection to the process that serves the network in this hub: a running one, or a new one. Any number of processes
+ * may call this at once: the lock of ProcessConfig lets one network process live, and all callers get to that one.
+ */
+export async function ensureNetworkProcess(start: ProcessStart): Promise<NetworkProcessClient> {
+  const deadline = Date.now() + patience;
+  for (let pause = 1; ; pause = Math.min(2 * pause, 50)) {
+    const client = await connectTo(start.config);
+    if (client !== undefined) return client;
+    const outcome = await startProcess(start);
+    if (outcome === 'failed' || Date.now() > deadline) {
+      throw new Error(`Cannot start the network process of ${start.config.network}: see ${start.log}`);
+    }
+    // Another one holds the lock: it is about to listen, or, killed, about to be gone.
+    if (outcome === 'already served') await sleep(pause);
+  }
+}
+
+/** Undefined where nobody listens, or somebody of a hub that is no more, who is asked to go. */
+async function connectTo(config: ProcessConfig): Promise<NetworkProcessClient | undefined> {
+  let client;
+  try {
+    client = await NetworkProcessClient.connect(config.socket);
+    const { hub } = await client.call('hello', {});
+    if (hub === config.hub) return client;
+    await client.call('leave', {});
+    client.close();
+    return undefined;
+  } catch (error) {
+    client?.close();
+    if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+async function startProcess(start: ProcessStart): Promise<'ready' | 'already served' | 'failed'> {
+  const [program, ...args] = start.command;
+  const { tun, holder } = start.openFds();
+  const log = openSync(start.log, 'a', 0o600);
+  let child: ChildProcessByStdio<null, Readable, null>;
+  try {
+    child = spawn(program, [...args, JSON.stringify(start.config)], {
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', 'pipe', log, tun, holder],
+    });
+  } finally {
+    for (const fd of [tun, holder, log]) closeSync(fd);
+  }
+  return new Promise((resolve) => {
+    function settle(outcome: 'ready' | 'already served' | 'failed'): void {
+      clearTimeout(timer);
+      child.stdout.destroy();
+      child.unref();
+      resolve(outcome);
+    }
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      settle('failed');
+    }, patience);
+    let said = '';
+    child.stdout.setEncoding('latin1').on('data', (text: string) => {
+      said += text;
+      if (said === readyLine) settle('ready');
+    });
+    child.on('error', () => settle('failed'));
+    child.on('exit', (status) => settle(status === alreadyServed ? 'already served' : 'failed'));
+  });
+}
