@@ -1,0 +1,142 @@
+import { type CapabilityName, resolveCapabilities } from './capabilities.ts';
+import { resolveCommand } from './command.ts';
+import { DEFAULT_SHM_SIZE, defaultMounts, MASKED_PATHS, type MountChoices, READONLY_PATHS } from './default-mounts.ts';
+import { mergeEnvironment } from './environment.ts';
+import type { ImageRunConfig } from './image-config.ts';
+import { InvalidInput } from './invalid-input.ts';
+import type { ResourceLimits } from './options/limits.ts';
+import type { Mount, Process, Resources, Rlimit, RuntimeSpec, Seccomp } from './runtime-spec.ts';
+import { resolveUser, type UserDatabase } from './user.ts';
+
+/** What a container is made from: all of it read and parsed, paths on the host resolved. */
+export interface ContainerInput {
+  /** 64 hexadecimal digits; the first twelve are the default hostname. */
+  id: string;
+  image: ImageRunConfig;
+  /** Texts of the image's account files. */
+  users: UserDatabase;
+  /** Path of the root file system on the host. */
+  rootfs: string;
+  options: ContainerOptions;
+  /** Volumes, binds and tmpfs in the order given, over the default mounts. */
+  mounts: readonly Mount[];
+  choices: Pick<MountChoices, 'ownNetwork' | 'mappedGroups' | 'cgroup'>;
+  /** The built-in or a user's profile for the capabilities that `containerCapabilities` gives; absent: unconfined. */
+  seccomp?: Seccomp;
+}
+
+/** Options of `run` and `create` that shape the spec, each as its parser returns it. */
+export interface ContainerOptions {
+  /** What follows the image's name. */
+  args?: readonly string[];
+  entrypoint?: string;
+  /** `--env-file` and `--env` together, in that order. */
+  env?: readonly string[];
+  workdir?: string;
+  user?: string;
+  groupAdd?: readonly string[];
+  hostname?: string;
+  domainname?: string;
+  tty?: boolean;
+  readOnly?: boolean;
+  capAdd?: readonly string[];
+  capDrop?: readonly string[];
+  privileged?: boolean;
+  noNewPrivileges?: boolean;
+  systemPathsUnconfined?: boolean;
+  ulimits?: readonly Rlimit[];
+  limits?: ResourceLimits;
+  shmSize?: number;
+  oomScoreAdj?: number;
+}
+
+/** The capabilities of a container, which its seccomp rules depend on. */
+export function containerCapabilities(options: ContainerOptions): CapabilityName[] {
+  const { capAdd = [], capDrop = [], privileged = false } = options;
+  return resolveCapabilities({ add: capAdd, drop: capDrop, privileged });
+}
+
+/** The runtime spec of a container. */
+export function containerSpec(input: ContainerInput): RuntimeSpec {
+  const { id, image, options, choices, rootfs, seccomp } = input;
+  const hostname = options.hostname ?? id.slice(0, 12);
+  const open = options.systemPathsUnconfined === true || options.privileged === true;
+  const resources = specResources(options.limits ?? {});
+  return {
+    ociVersion: '1.2.0',
+    process: containerProcess(input, hostname),
+    root: { path: rootfs, readonly: options.readOnly ?? false },
+    hostname,
+    ...(options.domainname === undefined ? {} : { domainname: options.domainname }),
+    mounts: [...defaultMounts({ ...choices, shmSize: options.shmSize ?? DEFAULT_SHM_SIZE }), ...input.mounts],
+    annotations: { ...image.Labels },
+    linux: {
+      namespaces: [
+        { type: 'user' },
+        { type: 'mount' },
+        { type: 'pid' },
+        { type: 'ipc' },
+        { type: 'uts' },
+        { type: 'cgroup' },
+        ...(choices.ownNetwork ? [{ type: 'network' } as const] : []),
+      ],
+      ...(choices.ownNetwork ? { sysctl: networkSettings(choices.mappedGroups) } : {}),
+      ...(resources === undefined ? {} : { resources }),
+      ...(seccomp === undefined ? {} : { seccomp }),
+      rootfsPropagation: 'private',
+      maskedPaths: open ? [] : [...MASKED_PATHS],
+      readonlyPaths: open ? [] : [...READONLY_PATHS],
+    },
+  };
+}
+
+function containerProcess({ image, users, options }: ContainerInput, hostname: string): Process {
+  const { home, ...user } = resolveUser(options.user ?? image.User ?? '', users, options.groupAdd);
+  const tty = options.tty ?? false;
+  const capabilities = containerCapabilities(options);
+  return {
+    terminal: tty,
+    user,
+    args: resolveCommand(image, options.args ?? [], options.entrypoint),
+    env: mergeEnvironment({ image: image.Env ?? [], user: options.env ?? [], hostname, tty, home }),
+    cwd: workingDirectory(options.workdir, image.WorkingDir),
+    capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+    rlimits: distinct(options.ulimits ?? []),
+    noNewPrivileges: options.noNewPrivileges ?? false,
+    ...(options.oomScoreAdj === undefined ? {} : { oomScoreAdj: options.oomScoreAdj }),
+  };
+}
+
+/** Docker's settings of a container's network namespace: low ports for everybody, and ping without privileges. */
+function networkSettings(mappedGroups: number): Record<string, string> {
+  return {
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    // The kernel refuses a range that ends at a group without mapping.
+    'net.ipv4.ping_group_range': `0 ${mappedGroups - 1}`,
+  };
+}
+
+/** `--workdir` must be absolute; an image's is taken from the root where it is not. */
+function workingDirectory(option: string | undefined, image: string | undefined): string {
+  if (option !== undefined && !option.startsWith('/')) {
+    throw new InvalidInput(`the working directory '${option}' is invalid, it needs to be an absolute path`);
+  }
+  const path = option ?? (image === undefined || image === '' ? '/' : image);
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** The last `--ulimit` of a kind counts. */
+function distinct(ulimits: readonly Rlimit[]): Rlimit[] {
+  return [...new Map(ulimits.map((ulimit) => [ulimit.type, ulimit])).values()];
+}
+
+const CPU_PERIOD = 100_000;
+
+function specResources({ memory, memorySwap, cpus, pids }: ResourceLimits): Resources | undefined {
+  const resources: Resources = {};
+  // Docker's default: as much swap as memory.
+  if (memory !== undefined) resources.memory = { limit: memory, swap: memorySwap ?? 2 * memory };
+  if (cpus !== undefined) resources.cpu = { quota: Math.round(cpus * CPU_PERIOD), period: CPU_PERIOD };
+  if (pids !== undefined) resources.pids = { limit: pids };
+  return Object.keys(resources).length === 0 ? undefined : resources;
+}
