@@ -1,0 +1,253 @@
+/**
+ * Numbers for the nodes of the lower layer. The kernel, the journal and the programs know a file of the union by one number,
+ * its inode number, which has to mean the same file in every server that ever works on the layer.
+ */
+import { rmSync } from 'node:fs';
+import type { LowerLayer } from '../layers/lower-layer.ts';
+import type { Attributes } from '../server/attributes.ts';
+import { Attributes as AttributesClass } from '../server/attributes.ts';
+import { ROOT_NODE } from '../server/file-system.ts';
+import { Name } from '../server/name.ts';
+import { errno } from '../sys/errors.ts';
+import type { Change } from './upper/change.ts';
+import { Journal } from './upper/journal.ts';
+
+export interface LowerNodes {
+  readonly layer: LowerLayer;
+  /** Numbers from here on are not the lower layer's. */
+  readonly firstUpper: number;
+  /** The number of a name, its attributes in `out`; or a negative errno. */
+  lookup(directory: number, name: Name, out: Attributes): number;
+  getattr(ino: number, out: Attributes): number;
+  /** The layer's own node for the number, or a negative errno. */
+  node(ino: number): number;
+  /** The number for an inode number of the layer. */
+  number(layerIno: number): number;
+  /** The kernel was told of the node once more. */
+  count(ino: number): void;
+  /** The kernel gave `count` references back; returns how many it has left, below 0 for those of an earlier server. */
+  release(ino: number, count: number): number;
+  /** Where the node is, as changes for the journal: what a later server needs to find it. */
+  origins(ino: number, isKnown: (ino: number) => boolean): Change[];
+  /** A directory that names it, 0 where that is not known. */
+  parent(ino: number): number;
+  /** To be called before a reply that names nodes, so that a successor knows them, too. */
+  remember(): void;
+  close(): void;
+}
+
+/** Of an immutable layer: its nodes are its inode numbers, the same in every process, with the root at 1. */
+export class FixedLowerNodes implements LowerNodes {
+  readonly layer: LowerLayer;
+  // Below 2^31 a number is a small integer to V8 and fits a 32-bit program's ino_t.
+  readonly firstUpper: number = 2 ** 30;
+  #counts = new Int32Array(1024);
+
+  constructor(layer: LowerLayer) {
+    this.layer = layer;
+  }
+
+  lookup(directory: number, name: Name, out: Attributes): number {
+    const node = this.layer.lookup(directory, name);
+    if (node < 0) return node;
+    const result = this.layer.getattr(node, out);
+    return result < 0 ? result : node;
+  }
+
+  getattr(ino: number, out: Attributes): number {
+    return this.layer.getattr(ino, out);
+  }
+
+  node(ino: number): number {
+    return ino;
+  }
+
+  number(layerIno: number): number {
+    return layerIno;
+  }
+
+  count(ino: number): void {
+    if (ino >= this.#counts.length) {
+      const larger = new Int32Array(Math.max(ino + 1, this.#counts.length * 2));
+      larger.set(this.#counts);
+      this.#counts = larger;
+    }
+    this.#counts[ino]!++;
+  }
+
+  release(ino: number, count: number): number {
+    if (ino >= this.#counts.length) return -count;
+    return (this.#counts[ino]! -= count);
+  }
+
+  origins(): Change[] {
+    return [];
+  }
+
+  parent(): number {
+    return 0;
+  }
+
+  remember(): void {
+    // A node is its position in the index.
+  }
+
+  close(): void {
+    this.layer.close();
+  }
+}
+
+interface Known {
+  /** The layer's node, on which we hold one reference; 0 until it is needed. */
+  node: number;
+  parent: number;
+  name: string;
+  count: number;
+}
+
+/** Half of what a number can be: inode numbers of the backing file system below, ours above. */
+const firstUpper = 2 ** 52;
+
+/**
+ * Of a live layer, whose nodes are numbered as they are looked up: the number is the inode number on disk, and the way to it,
+ * directory and name, is kept for as long as the kernel or the journal know the number. A file (`trace`) repeats that for the
+ * server that may take over; a change of it is one small append for each LOOKUP or READDIRPLUS that shows something new.
+ */
+export class TracedLowerNodes implements LowerNodes {
+  readonly layer: LowerLayer;
+  readonly firstUpper: number = firstUpper;
+  readonly #known = new Map<number, Known>();
+  readonly #trace: Journal;
+  #pending: Change[] = [];
+  #traceLimit = 8 * 1024 * 1024;
+  readonly #rootIno: number;
+  readonly #attributes = new AttributesClass();
+
+  constructor(layer: LowerLayer, tracePath: string, takeover: boolean) {
+    this.layer = layer;
+    layer.getattr(layer.root, this.#attributes);
+    this.#rootIno = this.#attributes.ino % firstUpper;
+    if (!takeover) rmSync(tracePath, { force: true });
+    this.#trace = Journal.open(
+      tracePath,
+      (change) => {
+        if (change.kind === 'origin') this.place(change.ino, change.parent, change.name);
+      },
+      () => [],
+    );
+    this.#known.set(ROOT_NODE, { node: layer.root, parent: ROOT_NODE, name: '', count: 0 });
+  }
+
+  /** Tells where a number is that an earlier server gave out. */
+  place(ino: number, parent: number, name: string): void {
+    if (!this.#known.has(ino)) this.#known.set(ino, { node: 0, parent, name, count: 0 });
+  }
+
+  lookup(directory: number, name: Name, out: Attributes): number {
+    const directoryNode = this.node(directory);
+    if (directoryNode < 0) return directoryNode;
+    const node = this.layer.lookup(directoryNode, name);
+    if (node < 0) return node;
+    const result = this.layer.getattr(node, out);
+    if (result < 0) {
+      this.layer.forget(node, 1);
+      return result;
+    }
+    const ino = (out.ino = this.number(out.ino));
+    const known = this.#known.get(ino);
+    if (known?.node) {
+      this.layer.forget(node, 1);
+    } else {
+      const key = name.key();
+      this.#known.set(ino, { node, parent: directory, name: key, count: known?.count ?? 0 });
+      this.#pending.push({ kind: 'origin', ino, parent: directory, name: key });
+    }
+    return ino;
+  }
+
+  getattr(ino: number, out: Attributes): number {
+    const node = this.node(ino);
+    if (node < 0) return node;
+    const result = this.layer.getattr(node, out);
+    out.ino = ino;
+    return result;
+  }
+
+  node(ino: number): number {
+    const known = this.#known.get(ino);
+    if (!known) return -errno.ESTALE;
+    if (known.node) return known.node;
+    const parent = this.node(known.parent);
+    if (parent < 0) return parent;
+    const node = this.layer.lookup(parent, Name.fromKey(known.name));
+    if (node < 0) return -errno.ESTALE;
+    const attributes = this.#attributes;
+    if (this.layer.getattr(node, attributes) < 0 || this.number(attributes.ino) !== ino) {
+      this.layer.forget(node, 1);
+      return -errno.ESTALE;
+    }
+    return (known.node = node);
+  }
+
+  number(layerIno: number): number {
+    const ino = layerIno % firstUpper;
+    // The root has to be 1; what is 1 on disk, if anything, gets the root's number in exchange.
+    if (ino === this.#rootIno) return ROOT_NODE;
+    return ino === ROOT_NODE ? this.#rootIno : ino;
+  }
+
+  count(ino: number): void {
+    const known = this.#known.get(ino);
+    if (known) known.count++;
+  }
+
+  release(ino: number, count: number): number {
+    const known = this.#known.get(ino);
+    if (!known) return -count;
+    known.count -= count;
+    if (known.count <= 0 && known.node && ino !== ROOT_NODE) {
+      this.layer.forget(known.node, 1);
+      known.node = 0;
+    }
+    return known.count;
+  }
+
+  origins(ino: number, isKnown: (ino: number) => boolean): Change[] {
+    const changes: Change[] = [];
+    for (let at = ino; at !== ROOT_NODE && !isKnown(at);) {
+      const known = this.#known.get(at);
+      if (!known) break;
+      changes.push({ kind: 'origin', ino: at, parent: known.parent, name: known.name });
+      at = known.parent;
+    }
+    return changes;
+  }
+
+  parent(ino: number): number {
+    return this.#known.get(ino)?.parent ?? 0;
+  }
+
+  remember(): void {
+    if (this.#pending.length === 0) return;
+    const pending = this.#pending;
+    this.#pending = [];
+    try {
+      this.#trace.append(pending);
+      if (this.#trace.length > this.#traceLimit) this.#compact();
+    } catch {
+      // A full disk: only a takeover would need them.
+    }
+  }
+
+  close(): void {
+    this.#trace.close();
+    this.layer.close();
+  }
+
+  #compact(): void {
+    const changes: Change[] = [];
+    for (const [ino, { parent, name }] of this.#known) changes.push({ kind: 'origin', ino, parent, name });
+    this.#trace.replace(changes);
+    this.#traceLimit = Math.max(this.#traceLimit, this.#trace.length * 2);
+  }
+}

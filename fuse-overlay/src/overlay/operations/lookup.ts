@@ -1,0 +1,24 @@
+import type { Entry } from '../../server/attributes.ts';
+import type { Name } from '../../server/name.ts';
+import { errno } from '../../sys/errors.ts';
+import type { Union } from '../union.ts';
+
+export function lookup(union: Union, parent: number, name: Name, entry: Entry): number {
+  const ino = union.child(parent, name, entry.attributes);
+  if (ino < 0) return ino;
+  if (ino > 0) return union.enter(ino, entry);
+  const timeout = union.absenceTimeout(parent);
+  if (timeout === 0) return -errno.ENOENT;
+  entry.nodeId = 0;
+  entry.entryTimeout = timeout;
+  return 0;
+}
+
+/** Unlinked files go with the kernel's last reference. */
+export function forget(union: Union, ino: number, count: number): void {
+  if (!union.release(ino, count)) return;
+  const inode = union.store.get(ino);
+  if (!inode) return;
+  if (inode.nlink === 0) union.store.drop(inode);
+  else union.store.files.closeFile(ino);
+}

@@ -1,0 +1,45 @@
+/** UNLINK and RMDIR. What the kernel still holds stays, nameless, until it is forgotten. */
+import { Name } from '../../server/name.ts';
+import { errno } from '../../sys/errors.ts';
+import type { Union } from '../union.ts';
+import type { ListedName } from './readdir.ts';
+import type { DirectoryListings } from './readdir.ts';
+
+export function unlink(union: Union, parent: number, name: Name): number {
+  const ino = union.child(parent, name);
+  if (ino <= 0) return ino < 0 ? ino : -errno.ENOENT;
+  const directory = union.copyUp(parent);
+  const inode = union.copyUp(ino);
+  if (inode.entries) return -errno.EISDIR;
+  union.store.commit([
+    union.removeName(directory, name),
+    union.touch(directory, 0),
+    union.links(inode, Math.max(0, inode.nlink - 1), inode.parent),
+  ]);
+  return 0;
+}
+
+export function rmdir(union: Union, listings: DirectoryListings, parent: number, name: Name): number {
+  const ino = union.child(parent, name);
+  if (ino <= 0) return ino < 0 ? ino : -errno.ENOENT;
+  const directory = union.copyUp(parent);
+  const inode = union.copyUp(ino);
+  if (!inode.entries) return -errno.ENOTDIR;
+  if (!isEmpty(union, listings, ino)) return -errno.ENOTEMPTY;
+  union.store.commit([
+    union.removeName(directory, name),
+    union.touch(directory, -1),
+    union.links(inode, 0, inode.parent),
+  ]);
+  return 0;
+}
+
+/** No name is left: none of the upper layer, and a whiteout for each of the lower one. */
+export function isEmpty(union: Union, listings: DirectoryListings, ino: number): boolean {
+  const entries = union.store.get(ino)?.entries;
+  if (entries && entries.visible > 0) return false;
+  if (!union.isLower(ino)) return true;
+  const listed = listings.list(ino, true);
+  if (typeof listed === 'number') return false;
+  return listed.every((each: ListedName) => entries?.get(each.name.key()));
+}

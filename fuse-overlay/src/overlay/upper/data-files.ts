@@ -1,0 +1,141 @@
+/**
+ * Contents of regular files in the upper layer: one flat file for each inode, `data/XX/NUMBER` in hexadecimal, so that renames
+ * and links never touch them. Results are as in sys/: negative is `-errno`.
+ */
+import { errno } from '../../sys/errors.ts';
+import { readDirectory } from '../../sys/directory.ts';
+import { close, mkdirAt, openAt, unlinkAt } from '../../sys/files.ts';
+import { fsync } from '../../sys/io.ts';
+import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, O_TRUNC } from '../../sys/open-flags.ts';
+import { statAt, statFd, type FileStat } from '../../sys/stat.ts';
+import { checked } from '../../sys/errors.ts';
+
+/** Descriptors kept open. Opening again costs a few microseconds. */
+const capacity = 512;
+
+export class DataFiles {
+  readonly #dirFd: number;
+  readonly #open = new Map<number, number>();
+  /** Directories `XX` with files whose names are not known to be on disk. */
+  readonly #unsynced = new Set<string>();
+
+  constructor(dir: string) {
+    const made = mkdirAt(AT_FDCWD, dir, 0o700);
+    if (made !== -errno.EEXIST) checked(made, 'mkdir', `make the data directory of an upper layer, ${dir}`, dir);
+    this.#dirFd = checked(openAt(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY), 'open', `open ${dir}`, dir);
+  }
+
+  /** A descriptor on the backing file system. */
+  get directory(): number {
+    return this.#dirFd;
+  }
+
+  /** The descriptor of the inode's file, read-write; ours to close. A file that a crash took is made anew, empty. */
+  fd(ino: number): number {
+    const known = this.#open.get(ino);
+    if (known !== undefined) return known;
+    const fd = openAt(this.#dirFd, pathOf(ino), O_RDWR);
+    if (fd === -errno.ENOENT) return this.create(ino);
+    return fd < 0 ? fd : this.#keep(ino, fd);
+  }
+
+  /** Makes the inode's file, empty, also where there is one. */
+  create(ino: number): number {
+    this.closeFile(ino);
+    const path = pathOf(ino);
+    const flags = O_RDWR | O_CREAT | O_TRUNC;
+    let fd = openAt(this.#dirFd, path, flags, 0o600);
+    if (fd === -errno.ENOENT) {
+      const made = mkdirAt(this.#dirFd, folderOf(ino), 0o700);
+      if (made < 0 && made !== -errno.EEXIST) return made;
+      this.#unsynced.add('.');
+      fd = openAt(this.#dirFd, path, flags, 0o600);
+    }
+    if (fd < 0) return fd;
+    this.#unsynced.add(folderOf(ino));
+    return this.#keep(ino, fd);
+  }
+
+  remove(ino: number): number {
+    this.closeFile(ino);
+    return unlinkAt(this.#dirFd, pathOf(ino));
+  }
+
+  stat(ino: number, out: FileStat): number {
+    const known = this.#open.get(ino);
+    return known === undefined ? statAt(this.#dirFd, pathOf(ino), out) : statFd(known, out);
+  }
+
+  /** Contents and name of the file reach the disk. */
+  sync(ino: number, dataOnly: boolean): number {
+    const fd = this.fd(ino);
+    if (fd < 0) return fd;
+    const result = fsync(fd, dataOnly);
+    if (result < 0) return result;
+    const folder = folderOf(ino);
+    if (this.#unsynced.has(folder)) {
+      const synced = this.#syncFolder(folder);
+      if (synced < 0) return synced;
+    }
+    return this.#unsynced.has('.') ? this.#syncFolder('.') : 0;
+  }
+
+  closeFile(ino: number): void {
+    const fd = this.#open.get(ino);
+    if (fd === undefined) return;
+    this.#open.delete(ino);
+    close(fd);
+  }
+
+  /** Removes the files whose inode has no use for them. */
+  sweep(isUsed: (ino: number) => boolean): void {
+    for (const { name: folder } of list(this.#dirFd)) {
+      const fd = openAt(this.#dirFd, folder, O_RDONLY | O_DIRECTORY);
+      if (fd < 0) continue;
+      for (const { name } of list(fd)) {
+        const ino = Number.parseInt(name.toString('latin1'), 16);
+        if (!isUsed(ino)) unlinkAt(fd, name);
+      }
+      close(fd);
+    }
+  }
+
+  close(): void {
+    for (const fd of this.#open.values()) close(fd);
+    this.#open.clear();
+    close(this.#dirFd);
+  }
+
+  #keep(ino: number, fd: number): number {
+    if (this.#open.size >= capacity) {
+      for (const oldest of this.#open.keys()) {
+        this.closeFile(oldest);
+        break;
+      }
+    }
+    this.#open.set(ino, fd);
+    return fd;
+  }
+
+  #syncFolder(folder: string): number {
+    const fd = openAt(this.#dirFd, folder, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return fd;
+    const result = fsync(fd, false);
+    close(fd);
+    if (result === 0) this.#unsynced.delete(folder);
+    return result;
+  }
+}
+
+function folderOf(ino: number): string {
+  return (ino % 256).toString(16).padStart(2, '0');
+}
+
+function pathOf(ino: number): string {
+  return `${folderOf(ino)}/${ino.toString(16)}`;
+}
+
+function list(fd: number): { name: Buffer }[] {
+  const entries = readDirectory(fd);
+  return typeof entries === 'number' ? [] : entries;
+}

@@ -1,0 +1,223 @@
+/**
+ * The upper layer on disk: a folder of plain files of the serving user, on any file system.
+ *
+ *     journal      all metadata (journal.ts); in memory as an `InodeTable`
+ *     data/XX/INO  contents of regular files (data-files.ts)
+ *     lock         locked while a server works on it
+ *
+ * **Order.** A change is journaled first and then made in memory, where it can't fail. So a full disk shows as an error of the
+ * request and nothing else, and a server that is killed leaves what its clients have seen. Data files are made before the
+ * journal speaks of them and removed after; strays are swept away at the next clean start.
+ *
+ * **Contents in motion.** Writing does not go through the journal: one `data` change says that an inode's contents move, and
+ * from there on size, blocks and mtime are those of the data file, until an `inode` change states them again.
+ *
+ * **What fsync promises.** Everything that was done to the synced file or directory is on disk. As it syncs the whole journal,
+ * contents that the journal takes for granted (copies from the lower layer, files renamed over others) are synced before.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checked, errno, systemError } from '../../sys/errors.ts';
+import { syncFileSystem } from '../../sys/io.ts';
+import { tryLock } from '../../sys/lock.ts';
+import { FileStat } from '../../sys/stat.ts';
+import type { Change, ChangeOf } from './change.ts';
+import { DataFiles } from './data-files.ts';
+import { DataPlace, inDataFile, inodeImage, type Inode } from './inode.ts';
+import { InodeTable } from './inode-table.ts';
+import { Journal } from './journal.ts';
+import { Quota } from './quota.ts';
+
+export interface UpperStoreOptions {
+  /** The first number for inodes born here; lower ones belong to the lower layer. */
+  readonly firstIno: number;
+  /** `LowerLayer.identity`. */
+  readonly lower: string;
+  /** A layer made over another lower one is refused. */
+  readonly strictLower: boolean;
+  /** The mount goes on (its server died): unlinked files may still be open. */
+  readonly takeover: boolean;
+}
+
+/** A journal is not worth a snapshot below this many bytes. */
+const snapshotFloor = 4 * 1024 * 1024;
+
+export class UpperStore {
+  readonly table: InodeTable;
+  readonly files: DataFiles;
+  readonly quota = new Quota();
+  /** The machine was started anew since the last server: what was not synced may be lost. */
+  readonly afterCrash: boolean;
+  readonly #journal: Journal;
+  readonly #lockFd: number;
+  readonly #syncFirst = new Set<number>();
+  readonly #stat = new FileStat();
+  #snapshotAt: number;
+
+  private constructor(dir: string, lockFd: number, options: UpperStoreOptions) {
+    this.#lockFd = lockFd;
+    this.files = new DataFiles(join(dir, 'data'));
+    this.table = new InodeTable(options.firstIno);
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    const opened: Change = { kind: 'opened', boot, lower: options.lower };
+    this.#journal = Journal.open(
+      join(dir, 'journal'),
+      (change) => this.table.apply(change),
+      () => [opened],
+    );
+    if (options.strictLower && this.table.lower !== options.lower) {
+      throw Object.assign(new Error(`Cannot open upper layer ${dir}: it was made over another lower layer (EINVAL)`), {
+        code: 'EINVAL',
+        path: dir,
+      });
+    }
+    this.afterCrash = this.table.boot !== boot;
+    const inOrder = this.table.closed && !this.afterCrash;
+    this.table.distrust(this.afterCrash);
+    const orphans = options.takeover ? [] : [...this.table.inodes.values()].filter((inode) => inode.nlink === 0);
+    this.commit([opened, ...orphans.map((inode): Change => ({ kind: 'drop', ino: inode.ino }))]);
+    if (!options.takeover && (!inOrder || orphans.length > 0)) {
+      this.files.sweep(
+        (ino) => this.table.inodes.get(ino)?.data !== undefined && inDataFile(this.table.inodes.get(ino)!),
+      );
+    }
+    this.#count();
+    this.#snapshotAt = Math.max(snapshotFloor, this.#journal.length * 2);
+  }
+
+  /** Makes the folder where there is none. Throws EBUSY where another process serves it. */
+  static open(dir: string, options: UpperStoreOptions): UpperStore {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const lockFd = openSync(join(dir, 'lock'), 'a', 0o600);
+    try {
+      const locked = tryLock(lockFd);
+      if (locked === -errno.EWOULDBLOCK) {
+        throw systemError('flock', errno.EBUSY, `open upper layer ${dir}: another process serves it`, dir);
+      }
+      checked(locked, 'flock', `lock upper layer ${dir}`, dir);
+      return new UpperStore(dir, lockFd, options);
+    } catch (error) {
+      closeSync(lockFd);
+      throw error;
+    }
+  }
+
+  get(ino: number): Inode | undefined {
+    return this.table.inodes.get(ino);
+  }
+
+  /** Makes the changes, all or none. Throws where the journal can't take them. */
+  commit(changes: readonly Change[]): void {
+    this.#journal.append(changes);
+    for (const change of changes) this.table.apply(change);
+    if (this.#journal.length > this.#snapshotAt) this.#snapshot();
+  }
+
+  /** An image of the inode as it is, for a commit that alters it. */
+  image(inode: Inode): ChangeOf<'inode'> {
+    this.settle(inode);
+    return inodeImage(inode);
+  }
+
+  /** The inode has neither name nor user any more. */
+  drop(inode: Inode): void {
+    const change: Change = { kind: 'drop', ino: inode.ino };
+    this.#journal.defer(change);
+    this.table.apply(change);
+    this.#syncFirst.delete(inode.ino);
+    if (!inDataFile(inode)) return;
+    this.quota.blocks -= inode.blocks;
+    this.files.remove(inode.ino);
+  }
+
+  /** Brings `size`, `blocks` and, after a takeover, the times up to what the data file says. */
+  settle(inode: Inode): void {
+    if (!inode.stale) return;
+    inode.stale = false;
+    if (!inDataFile(inode)) return;
+    const stat = this.#stat;
+    const result = this.files.stat(inode.ino, stat);
+    if (result < 0) stat.size = stat.blocks = 0;
+    inode.size = stat.size;
+    this.setBlocks(inode, stat.blocks);
+    if (!inode.staleTimes) return;
+    inode.staleTimes = false;
+    if (result < 0) return;
+    inode.mtime = inode.ctime = stat.mtime;
+    inode.mtimeNsec = inode.ctimeNsec = stat.mtimeNsec;
+  }
+
+  setBlocks(inode: Inode, blocks: number): void {
+    this.quota.blocks += blocks - inode.blocks;
+    inode.blocks = blocks;
+  }
+
+  /** Contents that must be on disk before the journal's present end is. */
+  syncBeforeJournal(ino: number): void {
+    this.#syncFirst.add(ino);
+  }
+
+  /** The inode's contents and attributes reach the disk. */
+  sync(inode: Inode | undefined, dataOnly: boolean): number {
+    if (inode && inDataFile(inode) && inode.unsynced) {
+      const result = this.files.sync(inode.ino, dataOnly);
+      if (result < 0) return result;
+      inode.unsynced = false;
+    }
+    return this.#syncJournal();
+  }
+
+  /** Everything reaches the disk. */
+  syncAll(): number {
+    const result = syncFileSystem(this.files.directory);
+    if (result < 0) return result;
+    return this.#syncJournal();
+  }
+
+  /** States what only memory knows, marks a good end, and closes everything. */
+  close(): void {
+    try {
+      const images: Change[] = [];
+      for (const inode of this.table.inodes.values()) {
+        if (inode.changing) images.push(this.image(inode));
+      }
+      this.#journal.append([...images, { kind: 'closed' }]);
+    } catch {
+      // A full disk: the next start then looks at the data files.
+    }
+    this.#journal.close();
+    this.files.close();
+    closeSync(this.#lockFd);
+  }
+
+  #syncJournal(): number {
+    if (!this.#journal.needsSync) return 0;
+    const durable: Change[] = [];
+    for (const ino of this.#syncFirst) {
+      const inode = this.get(ino);
+      if (!inode || !inDataFile(inode)) continue;
+      const result = this.files.sync(ino, true);
+      if (result < 0) return result;
+      if (inode.data === DataPlace.copy) durable.push({ kind: 'data', ino, data: DataPlace.upper });
+    }
+    if (durable.length > 0) this.commit(durable);
+    this.#syncFirst.clear();
+    this.#journal.sync();
+    return 0;
+  }
+
+  #snapshot(): void {
+    try {
+      if (this.#syncFirst.size > 0) this.#syncJournal();
+      this.#journal.replace(this.table.snapshot());
+      this.#snapshotAt = Math.max(snapshotFloor, this.#journal.length * 3);
+    } catch {
+      // The old journal is whole and goes on; perhaps there is more room later.
+      this.#snapshotAt = this.#journal.length * 2;
+    }
+  }
+
+  #count(): void {
+    for (const inode of this.table.inodes.values()) if (inDataFile(inode)) this.quota.blocks += inode.blocks;
+  }
+}
