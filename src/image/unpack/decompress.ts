@@ -1,0 +1,64 @@
+import { pipeline, Readable, type Transform } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { TarError } from './tar-header.ts';
+
+/** Large outputs: fewer hand-overs between zlib's thread and ours; the next one is inflated while this one is unpacked. */
+const CHUNK = 512 * 1024;
+
+const foreignFormats: readonly { name: string; magic: readonly number[] }[] = [
+  { name: 'bzip2', magic: [0x42, 0x5a, 0x68] },
+  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
+];
+
+/**
+ * The plain archive of a layer blob, whatever its media type claims: told by its first bytes, as Docker does. `source` yields at
+ * least four bytes in its first chunk, unless the blob is shorter.
+ */
+export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]();
+  const first = await chunks.next();
+  if (first.done) return;
+  const decoder = decoderFor(first.value);
+  const all = prepend(first.value, chunks);
+  if (!decoder) {
+    yield* all;
+    return;
+  }
+  // The error of either side ends the iteration below.
+  const output = pipeline(Readable.from(all, { objectMode: false }), decoder, ignore);
+  try {
+    for await (const chunk of output) yield chunk as Buffer;
+  } catch (error) {
+    throw isDecoderError(error) ? new TarError('its compressed data is corrupt', { cause: error }) : error;
+  }
+}
+
+function decoderFor(head: Buffer): Transform | undefined {
+  if (starts(head, [0x1f, 0x8b])) return createGunzip({ chunkSize: CHUNK });
+  // A zstd frame, or a skippable one (RFC 8878 3.1.2), with which zstd:chunked begins nothing but others may.
+  const isSkippable = starts(head.subarray(1), [0x2a, 0x4d, 0x18]) && (head[0]! & 0xf0) === 0x50;
+  if (starts(head, [0x28, 0xb5, 0x2f, 0xfd]) || isSkippable) return createZstdDecompress({ chunkSize: CHUNK });
+  for (const { name, magic } of foreignFormats) {
+    if (starts(head, magic)) throw new TarError(`it is compressed with ${name}, which no image may use`);
+  }
+  return undefined;
+}
+
+function starts(bytes: Buffer, magic: readonly number[]): boolean {
+  return magic.every((byte, index) => bytes[index] === byte);
+}
+
+async function* prepend(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+/** zlib's codes: Z_DATA_ERROR, Z_BUF_ERROR (cut short), ZSTD_error_prefix_unknown… */
+function isDecoderError(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^(Z_|ZSTD_)/.test(code);
+}
+
+function ignore(): void {
+  // pipeline wants a callback; its error arrives through the iteration as well.
+}

@@ -1,0 +1,55 @@
+import type { Digest } from '../digest.ts';
+import { Digester } from '../digest.ts';
+import { ContentWriter } from './content-writer.ts';
+import { decompress } from './decompress.ts';
+import { LayerUnpacker } from './layer-unpacker.ts';
+import type { UnpackLimits } from './limits.ts';
+import { TarError } from './tar-header.ts';
+import { TarReader } from './tar-reader.ts';
+
+export interface UnpackRequest {
+  /** The content store's directory. */
+  readonly files: string;
+  /** Directory for files that are not complete yet, on the same file system. */
+  readonly temporary: string;
+  /** Where the list of entries goes once `diffId` is proven. */
+  readonly list: string;
+  readonly diffId: Digest;
+  readonly limits: UnpackLimits;
+}
+
+export interface UnpackResult {
+  /** Bytes of the layer's files. */
+  readonly size: number;
+}
+
+/**
+ * Unpacks a layer blob while it streams in. The list, which makes the layer exist, is written only when the archive proved to be
+ * what the image's config promises (diffID), so a blob that lies or breaks off leaves contents under their own hashes at most.
+ */
+export async function unpackLayer(
+  blob: AsyncIterable<Buffer>,
+  request: UnpackRequest,
+  onBytes: (uncompressed: number) => void,
+): Promise<UnpackResult> {
+  using contents = new ContentWriter(request.files, request.temporary);
+  const unpacker = new LayerUnpacker(contents, request.limits);
+  const reader = new TarReader(unpacker);
+  const digester = new Digester();
+  let bytes = 0;
+  for await (const chunk of decompress(blob)) {
+    bytes += chunk.length;
+    if (bytes > request.limits.layerBytes) {
+      throw new TarError(`it has over ${request.limits.layerBytes} bytes when unpacked`);
+    }
+    digester.update(chunk);
+    reader.write(chunk);
+    onBytes(bytes);
+  }
+  reader.end();
+  const actual = digester.digest();
+  if (actual !== request.diffId)
+    throw new TarError(`it unpacks to ${actual}, not to ${request.diffId} as its image says`);
+  unpacker.list.commit(request.list);
+  return { size: unpacker.contentBytes };
+}
