@@ -3,11 +3,12 @@
  *
  *   monitor    host namespaces    pipes, socket; clones the joiner; supervises
  *   joiner     holder's           clones the container's first process with CLONE_PARENT, maps its ids, reports its pid
- *   container  its own            waits for the word, mounts, pivots, gives up privileges, executes the program
+ *   container  its own            makes its network namespace ready, reports, waits for the word (the network driver
+ *                                 attaches it meanwhile), mounts, pivots, gives up privileges, executes the program
  */
 import { LaunchPlan } from '../monitor/plan.ts';
 import { STATUS_FD } from '../monitor/plan-layout.ts';
-import { AF_NETLINK, AT_FDCWD, O, SOCK } from '../sys/linux-constants.ts';
+import { AT_FDCWD, O } from '../sys/linux-constants.ts';
 import { appendConsole, appendDeviceStage } from './device-stage.ts';
 import { FD } from './fds.ts';
 import { appendHideStage } from './hide-stage.ts';
@@ -27,12 +28,12 @@ export function containerPlan(input: LaunchInput): LaunchPlan {
   const plan = new LaunchPlan();
   const joiner = appendMonitorStage(plan, input);
   plan.place(joiner);
-  const container = appendJoinerStage(plan, input);
-  plan.place(container);
-
-  if (input.network.kind === 'new') openNetlink(plan);
-  plan.call('read', [STATUS_FD, plan.room(1, 'byte'), 1], 'wait for the word to go', { nonzero: true });
+  appendJoinerStage(plan, input);
   becomeRoot(plan);
+
+  input.configureNetwork?.(plan);
+  plan.pseudo('note', [0], 'report');
+  plan.call('read', [STATUS_FD, plan.room(1, 'byte'), 1], 'wait for the word to go', { nonzero: true });
 
   appendRootMount(plan, input);
   appendMountStage(plan, spec.mounts ?? []);
@@ -64,12 +65,6 @@ export function containerPlan(input: LaunchInput): LaunchPlan {
   }
   appendProcessStage(plan, { process, seccomp: input.seccomp, init: input.init, endsWithParent: true });
   return plan;
-}
-
-/** The network driver takes it while the plan waits and sets the namespace up through it; exec closes it. */
-function openNetlink(plan: LaunchPlan): void {
-  const socket = plan.call('socket', [AF_NETLINK, SOCK.RAW | SOCK.CLOEXEC, 0], 'open a netlink socket');
-  plan.call('dup3', [socket, FD.netlink, O.CLOEXEC], 'move the netlink socket');
 }
 
 function becomeRoot(plan: LaunchPlan): void {

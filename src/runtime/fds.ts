@@ -18,8 +18,6 @@ export const FD = {
   masterReceive: 29,
   /** O_PATH of the new root, in the container's process. */
   root: 30,
-  /** A netlink socket of the container's network namespace, for the network driver to take while the plan waits. */
-  netlink: 31,
   /** The terminal's slave, in the container's process. */
-  slave: 32,
+  slave: 31,
 } as const;

@@ -3,12 +3,12 @@
  * itself (CLONE_PARENT), so that the monitor, which has stayed in the host's namespaces, is its parent.
  */
 import { nestedMap, type IdExtent } from '../base/id-extents.ts';
-import { Label, type LaunchPlan, type Result } from '../monitor/plan.ts';
+import { Label, type LaunchPlan, Load32, type Result } from '../monitor/plan.ts';
 import { AT_FDCWD, CLONE, O, SIGCHLD } from '../sys/linux-constants.ts';
 import type { LaunchInput } from './launch-input.ts';
 
-/** Appends the stage; the container's first process goes on at the label returned. */
-export function appendJoinerStage(plan: LaunchPlan, input: LaunchInput): Label {
+/** Appends the stage; what is appended next, the container's first process does. */
+export function appendJoinerStage(plan: LaunchPlan, input: LaunchInput): void {
   const { network, cgroupProcs, holderPid, map } = input;
   if (cgroupProcs !== undefined) enterCgroup(plan, cgroupProcs);
 
@@ -26,6 +26,8 @@ export function appendJoinerStage(plan: LaunchPlan, input: LaunchInput): Label {
   plan.call('setns', [holder, CLONE.NEWUSER | CLONE.NEWNS | hub], "join the holder's namespaces");
   if (theirNetwork !== undefined) plan.call('setns', [theirNetwork, CLONE.NEWNET], 'join the network namespace');
 
+  const gate = plan.room(8, 'gate');
+  plan.call('pipe2', [gate, O.CLOEXEC], 'make a pipe');
   const container = new Label();
   const own = network.kind === 'new' ? CLONE.NEWNET : 0;
   const flags =
@@ -42,8 +44,13 @@ export function appendJoinerStage(plan: LaunchPlan, input: LaunchInput): Label {
   writeMap(plan, pid, 'uid_map', map.uid);
   writeMap(plan, pid, 'gid_map', map.gid);
   plan.pseudo('note', [pid], 'report the pid');
+  plan.call('write', [new Load32(gate, 4), 'x', 1], 'open the gate');
   plan.call('exit_group', [0], 'leave');
-  return container;
+
+  plan.place(container);
+  // Without its ids the process is nobody yet. A joiner that fails has closed its end: end of file.
+  plan.call('close', [new Load32(gate, 4)], 'close the gate');
+  plan.call('read', [new Load32(gate, 0), plan.room(1, 'byte'), 1], 'wait for the id map', { nonzero: true });
 }
 
 /** Whoever is cloned later is born in the cgroup, and sees it as the root of its cgroup namespace. */

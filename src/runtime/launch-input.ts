@@ -1,4 +1,5 @@
 import type { IdExtent } from '../base/id-extents.ts';
+import type { LaunchPlan } from '../monitor/plan.ts';
 import type { RuntimeSpec } from '../oci/runtime-spec.ts';
 
 /** How the container's root file system comes about, in the container's own mount namespace. */
@@ -29,6 +30,8 @@ export interface LaunchInput {
   readonly holderPid: number;
   readonly map: { readonly uid: readonly IdExtent[]; readonly gid: readonly IdExtent[] };
   readonly network: NetworkNamespace;
+  /** Appends what the network driver wants done inside the container's network namespace. */
+  readonly configureNetwork?: (plan: LaunchPlan) => void;
   /** `cgroup.procs` of the container's cgroup, absent where it has none of its own. */
   readonly cgroupProcs?: string;
   /** struct sock_filter array; absent: no filter. */

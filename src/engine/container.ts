@@ -1,0 +1,139 @@
+/**
+ * A container on disk: `containers/<id>/config.json` is what was asked for and never changes but for the name;
+ * `state.json` is what has become of it. The agent alone writes them; everybody reads them.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ContainerOptions } from '../oci/image-to-spec.ts';
+import type { ContainerMount } from '../oci/options/mount.ts';
+import type { PublishedPort } from '../oci/options/publish.ts';
+import type { SeccompProfile } from '../oci/seccomp/profile.ts';
+import { readJson } from '../state/atomic-file.ts';
+import type { StatePaths } from '../state/paths.ts';
+import type { ProcessIdentity } from '../sys/process-identity.ts';
+import { EngineError } from './engine-error.ts';
+
+/** Everything that `run` and `create` say about a container. */
+export interface ContainerRequest {
+  /** As the user wrote it: a reference, an id, or `host`. */
+  readonly image: string;
+  readonly name?: string;
+  /** Instead of an image: a folder of the host, shown read-only below the writable layer. */
+  readonly rootfs?: string;
+  readonly options: ContainerOptions;
+  readonly mounts: readonly ContainerMount[];
+  readonly ports: readonly PublishedPort[];
+  readonly publishAll: boolean;
+  /** `bridge`, `none`, `host`, `container:NAME`, or a network's name. */
+  readonly network: string;
+  readonly extraHosts: readonly { readonly address: string; readonly names: readonly string[] }[];
+  readonly dns: {
+    readonly servers: readonly string[];
+    readonly search: readonly string[];
+    readonly options: readonly string[];
+  };
+  readonly labels: Readonly<Record<string, string>>;
+  /** Keep stdin open (`-i`). */
+  readonly openStdin: boolean;
+  /** Remove the container when it has ended (`--rm`). */
+  readonly autoRemove: boolean;
+  /** Run the program under a PID 1 of ours (`--init`). */
+  readonly init: boolean;
+  /** Signal name or number of `stop`; absent: the image's, else SIGTERM. */
+  readonly stopSignal?: string;
+  /** Seconds until `stop` kills; absent: 10. */
+  readonly stopTimeout?: number;
+  readonly seccomp: 'default' | 'unconfined' | SeccompProfile;
+  /** Which writable layer, and its limits in bytes and inodes. */
+  readonly storage: { readonly writable: 'auto' | 'kernel' | 'fuse'; readonly size?: number; readonly inodes?: number };
+}
+
+export interface ContainerConfig {
+  readonly version: 1;
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly name: string;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly request: ContainerRequest;
+  /** What the image was when the container was made. Absent for `host` and a rootfs. */
+  readonly image?: { readonly id: string; readonly manifest: string };
+  /** Command as `ps` shows it: the program and its arguments after the image's defaults. */
+  readonly command: readonly string[];
+  readonly writable: 'kernel' | 'fuse';
+  /** Volumes by mount point in the container. */
+  readonly volumes: Readonly<Record<string, string>>;
+}
+
+export type ContainerStatus = 'created' | 'running' | 'exited';
+
+export interface ContainerState {
+  readonly status: ContainerStatus;
+  /** The container's first process, in the host's pid namespace; while it runs. */
+  readonly process?: ProcessIdentity;
+  readonly monitor?: ProcessIdentity;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly exitCode?: number;
+  readonly oomKilled?: boolean;
+  /** Why it could not be started, or how it was lost. */
+  readonly error?: string;
+  /** Counts starts, so that output and waits of one start are not taken for another's. */
+  readonly starts: number;
+  /** Bytes of the log's index at its last start: where its output begins. */
+  readonly logStart: number;
+  readonly network?: {
+    readonly address: string;
+    readonly prefixLength: number;
+    readonly gateway: string;
+    readonly mac: string;
+    readonly endpoint: string;
+    readonly ports: readonly {
+      readonly protocol: 'tcp' | 'udp';
+      readonly hostAddress: string;
+      readonly hostPort: number;
+      readonly containerPort: number;
+    }[];
+  };
+}
+
+/** A container as read from disk. */
+export interface Container {
+  readonly folder: string;
+  readonly config: ContainerConfig;
+  readonly state: ContainerState;
+}
+
+/** One container by its full id; undefined where there is none, or it is half made or half removed. */
+export function readContainer(paths: StatePaths, id: string): Container | undefined {
+  const folder = join(paths.containers, id);
+  const config = readJson<ContainerConfig>(join(folder, 'config.json'));
+  const state = readJson<ContainerState>(join(folder, 'state.json'));
+  return config === undefined || state === undefined ? undefined : { folder, config, state };
+}
+
+/** All containers, the newest first. */
+export function listContainers(paths: StatePaths): Container[] {
+  return readdirSync(paths.containers)
+    .filter((id) => /^[0-9a-f]{64}$/.test(id))
+    .map((id) => readContainer(paths, id))
+    .filter((container) => container !== undefined)
+    .sort((a, b) => (a.config.created < b.config.created ? 1 : -1));
+}
+
+/**
+ * The container of that name, id, or beginning of an id. Throws NOT_FOUND or, where several ids begin so, INVALID, in
+ * Docker's words.
+ */
+export function findContainer(paths: StatePaths, nameOrId: string): Container {
+  const exact = /^[0-9a-f]{64}$/.test(nameOrId) ? readContainer(paths, nameOrId) : undefined;
+  if (exact !== undefined) return exact;
+  const all = listContainers(paths);
+  const name = nameOrId.replace(/^\//, '');
+  const named = all.find(({ config }) => config.name === name);
+  if (named !== undefined) return named;
+  const matching = /^[0-9a-f]+$/.test(nameOrId) ? all.filter(({ config }) => config.id.startsWith(nameOrId)) : [];
+  if (matching.length > 1) throw new EngineError('INVALID', `multiple IDs found with provided prefix: ${nameOrId}`);
+  if (matching[0] === undefined) throw new EngineError('NOT_FOUND', `No such container: ${nameOrId}`);
+  return matching[0];
+}

@@ -1,0 +1,56 @@
+/** What the agent is asked to do. One JSON line each way over its socket; containers are named as users name them. */
+import type { EngineErrorCode } from './engine-error.ts';
+import type { ContainerRequest } from './container.ts';
+
+/** A program to be run in a running container, as `exec` has it. Its stdio and status socket come as fds. */
+export interface ExecRequest {
+  readonly container: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly tty: boolean;
+  readonly consoleSize?: ConsoleSize;
+  readonly privileged: boolean;
+}
+
+export interface ConsoleSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+export interface Requests {
+  create: { params: { request: ContainerRequest }; result: { id: string } };
+  /** Create and start in one. `wait`: a second line `{exitCode}` follows when it has ended. */
+  run: { params: { request: ContainerRequest; consoleSize?: ConsoleSize; wait: boolean }; result: Started };
+  start: { params: { container: string; consoleSize?: ConsoleSize; wait: boolean }; result: Started };
+  /** Seconds; absent: the container's own, else 10. */
+  stop: { params: { container: string; timeout?: number; signal?: string }; result: object };
+  restart: { params: { container: string; timeout?: number; signal?: string }; result: object };
+  kill: { params: { container: string; signal: string }; result: object };
+  remove: { params: { container: string; force: boolean; volumes: boolean }; result: object };
+  rename: { params: { container: string; name: string }; result: object };
+  /** Answers when the container has ended (at once where it does not run). */
+  wait: { params: { container: string }; result: { exitCode: number } };
+  /** With four fds: stdin, stdout, stderr (for a terminal: unused), status socket (exec.ts). */
+  exec: { params: ExecRequest; result: object };
+  createVolume: { params: { name?: string; labels: Record<string, string> }; result: { name: string } };
+  removeVolume: { params: { name: string; force: boolean }; result: object };
+  /** Ends the mount of an image that has been removed. */
+  forgetImage: { params: { manifest: string }; result: object };
+  /** What the agent says of itself. */
+  status: { params: object; result: { pid: number; version: string; running: number } };
+}
+
+export interface Started {
+  readonly id: string;
+  /** Which start this is, and where its output begins in the log's index. */
+  readonly starts: number;
+  readonly logStart: number;
+}
+
+export type RequestName = keyof Requests;
+
+export type Reply<Name extends RequestName> =
+  | { readonly result: Requests[Name]['result'] }
+  | { readonly error: { readonly code: EngineErrorCode; readonly message: string } };
