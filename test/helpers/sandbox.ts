@@ -155,6 +155,11 @@ class TestBed {
     return this.#sandbox!;
   }
 
+  /** Whether the machine has what the tests need, so that there is a sandbox. */
+  get isOpen(): boolean {
+    return this.#sandbox !== undefined;
+  }
+
   get registry(): Registry {
     return this.#registry!;
   }
