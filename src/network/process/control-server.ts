@@ -20,7 +20,7 @@ export function serveControl(
 ): void {
   loop.add(listener, () => {
     try {
-      for (let fd; (fd = acceptUnix(listener)) !== undefined; ) {
+      for (let fd; (fd = acceptUnix(listener)) !== undefined;) {
         const connection: LineConnection = new LineConnection(
           loop,
           fd,

@@ -38,7 +38,12 @@ export function bindPort(publisher: Publisher, mapping: PortMapping, containerAd
   }
 }
 
-function bindEverywhere(publisher: Publisher, mapping: PortMapping, hostPort: number, containerAddress: string): Binding {
+function bindEverywhere(
+  publisher: Publisher,
+  mapping: PortMapping,
+  hostPort: number,
+  containerAddress: string,
+): Binding {
   const open: PublishedPort[] = [];
   function close(): void {
     for (const port of open.splice(0)) port.close();

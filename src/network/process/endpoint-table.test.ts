@@ -1,0 +1,131 @@
+import type { EventLoop, Member, PublishOptions, PublishedPort } from 'netstack';
+import { beforeEach, expect, test } from 'vitest';
+import { EndpointTable } from './endpoint-table.ts';
+import type { ProcessEndpoint } from './protocol.ts';
+
+let now: number;
+let timers: (() => void)[];
+let members: Map<string, string>;
+let open: Set<number>;
+let taken: Set<number>;
+let logged: string[];
+let table: EndpointTable;
+
+beforeEach(() => {
+  now = 0;
+  timers = [];
+  members = new Map();
+  open = new Set();
+  taken = new Set();
+  logged = [];
+  const loop = {
+    timers: {
+      get now() {
+        return now;
+      },
+    },
+    schedule: (_delay: number, callback: () => void) => timers.push(callback),
+  } as unknown as EventLoop;
+  const gateway = {
+    admit({ address, mac }: Member) {
+      members.set(address, mac);
+      return { close: () => void members.delete(address) };
+    },
+    publish({ protocol, hostAddress, hostPort }: PublishOptions): PublishedPort {
+      if (taken.has(hostPort) || open.has(hostPort)) throw Object.assign(new Error('in use'), { code: 'EADDRINUSE' });
+      open.add(hostPort);
+      return { protocol, hostAddress, hostPort, close: () => void open.delete(hostPort) };
+    },
+  };
+  table = new EndpointTable(loop, gateway, (message) => logged.push(message));
+});
+
+function endpoint(container: string, last: number, ...ports: number[]): ProcessEndpoint {
+  return {
+    container,
+    address: `10.88.0.${last}`,
+    mac: `02:42:0a:58:00:0${last}`,
+    names: [container, `${container}.example`],
+    ports: ports.map((hostPort) => ({ protocol: 'tcp', hostAddress: '127.0.0.1', hostPort, containerPort: 80 })),
+  };
+}
+
+/** Lets `ms` pass, one retry at most. */
+function pass(ms: number): void {
+  now += ms;
+  for (const timer of timers.splice(0)) timer();
+}
+
+test('a container is admitted, its ports are bound, and all of it is undone', () => {
+  expect(table.add(endpoint('a', 2, 8080, 8081)).map(({ hostPort }) => hostPort)).toEqual([8080, 8081]);
+  expect(members.get('10.88.0.2')).toBe('02:42:0a:58:00:02');
+  expect(open).toEqual(new Set([8080, 8081]));
+  table.remove('a');
+  table.remove('a');
+  expect([members.size, open.size, table.size]).toEqual([0, 0, 0]);
+});
+
+test('with one port taken none is bound', () => {
+  taken.add(8081);
+  expect(() => table.add(endpoint('a', 2, 8080, 8081))).toThrow('in use');
+  expect([members.size, open.size, table.size]).toEqual([0, 0, 0]);
+});
+
+test('the same container again replaces the first', () => {
+  table.add(endpoint('a', 2, 8080));
+  table.add(endpoint('a', 3, 8080));
+  expect([...members.keys()]).toEqual(['10.88.0.3']);
+  expect(table.resolve({ name: 'a', type: 'A' })).toEqual(['10.88.0.3']);
+});
+
+test('synchronize leaves alone what is right, removes and adds the rest', () => {
+  table.add(endpoint('a', 2, 8080));
+  table.add(endpoint('b', 3, 8081));
+  table.synchronize([endpoint('a', 2, 8080), endpoint('c', 4, 8082)]);
+  expect(table.status().map(({ container }) => container)).toEqual(['a', 'c']);
+  expect(open).toEqual(new Set([8080, 8082]));
+});
+
+test('ports that a predecessor still holds are tried again', () => {
+  taken.add(8080);
+  table.synchronize([endpoint('a', 2, 8080, 8081)]);
+  expect(table.status()[0]).toMatchObject({ pending: 1 });
+  expect(open).toEqual(new Set([8081]));
+  pass(50);
+  taken.delete(8080);
+  pass(50);
+  expect(table.status()[0]).toMatchObject({ pending: 0 });
+  expect(open).toEqual(new Set([8081, 8080]));
+  expect([timers.length, logged.length]).toEqual([0, 0]);
+});
+
+test('and given up with a word after some seconds; a removed container’s at once', () => {
+  taken.add(8080);
+  table.synchronize([endpoint('a', 2, 8080)]);
+  for (let i = 0; i < 300; i++) pass(50);
+  expect(timers).toHaveLength(0);
+  expect(logged).toEqual(['Cannot publish 127.0.0.1:8080: in use']);
+  table.synchronize([endpoint('b', 3, 8080)]);
+  table.remove('b');
+  taken.delete(8080);
+  pass(50);
+  expect([open.size, timers.length]).toEqual([0, 0]);
+});
+
+test('names and addresses of containers, and nothing else, are answered', () => {
+  table.add(endpoint('Web', 2));
+  table.add({ ...endpoint('db', 3), names: ['shared'] });
+  table.add({ ...endpoint('cache', 4), names: ['shared'] });
+  table.add({ ...endpoint('nameless', 5), names: [] });
+  expect(table.resolve({ name: 'web', type: 'A' })).toEqual(['10.88.0.2']);
+  expect(table.resolve({ name: 'web', type: 'AAAA' })).toEqual([]);
+  expect(table.resolve({ name: 'shared', type: 'A' })).toEqual(['10.88.0.3', '10.88.0.4']);
+  expect(table.resolve({ name: 'example.org', type: 'A' })).toBeUndefined();
+  expect(table.resolve({ name: '2.0.88.10.in-addr.arpa', type: 'PTR' })).toEqual(['Web']);
+  expect(table.resolve({ name: '5.0.88.10.in-addr.arpa', type: 'PTR' })).toBeUndefined();
+  expect(table.resolve({ name: '9.0.88.10.in-addr.arpa', type: 'PTR' })).toBeUndefined();
+  table.remove('db');
+  expect(table.resolve({ name: 'shared', type: 'A' })).toEqual(['10.88.0.4']);
+  table.remove('cache');
+  expect(table.resolve({ name: 'shared', type: 'A' })).toBeUndefined();
+});
