@@ -13,6 +13,16 @@ export {
   type Request,
   type SessionOptions,
 } from './server/file-system.ts';
+export { Counters, histogramBuckets, type RequestStatistics } from './server/counters.ts';
+export { EventLoop } from './server/event-loop.ts';
+export { Notifier } from './server/notifier.ts';
+export { serve } from './server/serve.ts';
+export { Session, type ServeOptions } from './server/session.ts';
+export { formatTrace, type TraceRecord } from './server/trace.ts';
+export * as flags from './protocol/flags.ts';
+export { DevFuse } from './transport/dev-fuse.ts';
+export { mountFuse, unmountFuse, type MountFuseOptions } from './transport/mount-fuse.ts';
+export type { Transport } from './transport/transport.ts';
 export type { ListVisitor, LowerLayer } from './layers/lower-layer.ts';
 export {
   layerEntry,
@@ -23,4 +33,7 @@ export {
   type Xattr,
 } from './layers/layer.ts';
 export { LayerListWriter, readLayerList } from './layers/layer-list.ts';
+export { mergeLayers, type MergeResult } from './layers/merge-layers.ts';
 export { contentPath } from './layers/content-store.ts';
+export { ImageTree, imageTreeContents, openImageTree } from './layers/image-tree.ts';
+export { ImageTreeFileSystem, type ImageTreeOptions } from './layers/image-tree-file-system.ts';

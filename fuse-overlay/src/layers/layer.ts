@@ -54,14 +54,18 @@ export function layerEntry(fields: Partial<LayerEntry> & Pick<LayerEntry, 'path'
   return { mode: 0, uid: 0, gid: 0, rdev: 0, size: 0, mtime: 0, mtimeNsec: 0, xattrs: [], ...fields };
 }
 
+/** PATH_MAX: a longer one could not be opened by its path. */
+const pathLimit = 4096;
 const slash = 0x2f;
 const dot = 0x2e;
 
 /**
  * The path of a tar entry in the form of `LayerEntry.path`: leading `/` and `./`, doubled and trailing slashes and `.` go.
- * Throws EINVAL for `..` and NUL, ENAMETOOLONG for a component over 255 bytes: such a layer is malformed or hostile.
+ * Throws EINVAL for `..` and NUL, ENAMETOOLONG for a name over 255 bytes or a path over 4096: such a layer is malformed or
+ * hostile.
  */
 export function layerPath(raw: Uint8Array): Buffer {
+  if (raw.length > pathLimit) throw pathError('ENAMETOOLONG', `is over ${pathLimit} bytes`, raw.subarray(0, 100));
   const out = Buffer.allocUnsafe(raw.length + 1);
   let length = 0;
   for (let at = 0; at < raw.length;) {

@@ -28,6 +28,7 @@
  */
 import type { Entry } from './attributes.ts';
 import type { Name } from './name.ts';
+import type { Notifier } from './notifier.ts';
 
 /** The node id of the root (FUSE_ROOT_ID). */
 export const ROOT_NODE = 1;
@@ -132,8 +133,8 @@ export interface SessionOptions {
 export interface FileSystem {
   readonly session?: SessionOptions;
 
-  /** After INIT (not after a takeover): the features that both sides have. */
-  init?(features: ReadonlySet<string>): void;
+  /** After INIT (not after a takeover): the features that both sides have, and the way to tell the kernel things unasked. */
+  init?(features: ReadonlySet<string>, notify: Notifier): void;
   /** The mount is gone; no call follows. */
   destroy?(): void;
 

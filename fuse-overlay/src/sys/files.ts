@@ -4,13 +4,20 @@
  */
 import { bind, check, syscall } from './libc.ts';
 import { allocate } from './memory.ts';
-import { AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, O_CLOEXEC } from './open-flags.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_NONBLOCK,
+} from './open-flags.ts';
 import { pathAddress, type PathLike } from './path.ts';
 
 const c = {
   openat: bind('openat', 'int', ['int', 'pointer', 'int', 'u32']),
   close: bind('close', 'int', ['int']),
-  dup: bind('fcntl', 'int', ['int', 'int', 'int']),
+  fcntl: bind('fcntl', 'int', ['int', 'int', 'int']),
   mkdirat: bind('mkdirat', 'int', ['int', 'pointer', 'u32']),
   mknodat: bind('mknodat', 'int', ['int', 'pointer', 'u32', 'size']),
   symlinkat: bind('symlinkat', 'int', ['pointer', 'int', 'pointer']),
@@ -28,6 +35,8 @@ const c = {
 /** The same number on every architecture, as all newer calls. */
 const SYS_openat2 = 437;
 const F_DUPFD_CLOEXEC = 1030;
+const F_GETFL = 3;
+const F_SETFL = 4;
 
 /** A new descriptor, close-on-exec. Follows a link in the last component unless `flags` has O_NOFOLLOW. */
 export function openAt(dirFd: number, path: PathLike, flags: number, mode = 0): number {
@@ -49,7 +58,13 @@ export function close(fd: number): number {
 }
 
 export function duplicate(fd: number): number {
-  return check(c.dup(fd, F_DUPFD_CLOEXEC, 3));
+  return check(c.fcntl(fd, F_DUPFD_CLOEXEC, 3));
+}
+
+/** Also for everyone else who has the same open file description. */
+export function setNonblocking(fd: number): number {
+  const flags = check(c.fcntl(fd, F_GETFL, 0));
+  return flags < 0 ? flags : check(c.fcntl(fd, F_SETFL, flags | O_NONBLOCK));
 }
 
 export function mkdirAt(dirFd: number, path: PathLike, mode: number): number {

@@ -33,6 +33,26 @@ export function bind(name: string, result: CType, parameters: readonly CType[]):
   );
 }
 
+/** As `bind`, for calls that wait: each runs on a thread of Node's pool. Its errno is lost: a failure is -1. */
+export function bindAsync(
+  name: string,
+  result: CType,
+  parameters: readonly CType[],
+): (...args: (number | bigint)[]) => Promise<number> {
+  const native = libc.func(
+    name,
+    types[result],
+    parameters.map((parameter) => types[parameter]),
+  );
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      native.async(...args, (error: Error | null, value: number) => {
+        if (error) reject(error);
+        else resolve(value);
+      });
+    });
+}
+
 /** Turns the result of a C library call into ours. To be called at once after it, before anything else can set errno. */
 export function check(result: number): number {
   return result >= 0 ? result : -(koffi.errno() || EIO);

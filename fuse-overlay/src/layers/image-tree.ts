@@ -1,0 +1,232 @@
+/** An image's merged tree over its mapped index: every question but a file's contents is answered from memory. */
+import { FileType, type Attributes } from '../server/attributes.ts';
+import type { Bytes } from '../server/file-system.ts';
+import { Name } from '../server/name.ts';
+import { ENODATA, checked, errno } from '../sys/errors.ts';
+import { close, openAt } from '../sys/files.ts';
+import { preadFully } from '../sys/io.ts';
+import { addressOf } from '../sys/memory.ts';
+import { mapFile, type Mapping } from '../sys/mmap.ts';
+import { AT_FDCWD, O_RDONLY } from '../sys/open-flags.ts';
+import { FileStat, statFd } from '../sys/stat.ts';
+import { ContentFiles } from './content-files.ts';
+import type { ListVisitor, LowerLayer } from './lower-layer.ts';
+import { contentIdSize, headerSize, noContent, readTreeHeader, treeArrays, type TreeArrays } from './tree-format.ts';
+
+/**
+ * Opens the tree at `indexPath`, with contents in the store whose directory `contents` is a descriptor of (it stays the
+ * caller's and must outlive the tree). The file must never change. Throws a system error, or EBADMSG where it is no tree.
+ */
+export function openImageTree(indexPath: string, contents: number): ImageTree {
+  const action = `open image tree ${indexPath}`;
+  const fd = checked(openAt(AT_FDCWD, indexPath, O_RDONLY), 'openat', action, indexPath);
+  try {
+    const stat = new FileStat();
+    checked(statFd(fd, stat), 'statx', action, indexPath);
+    const header = Buffer.from(new ArrayBuffer(128), 0, headerSize);
+    checked(preadFully(fd, addressOf(header), headerSize, 0), 'pread', action, indexPath);
+    const counts = readTreeHeader(header, stat.size);
+    if (counts === undefined) {
+      const message = `Cannot ${action}: it is no image tree, or cut short`;
+      throw Object.assign(new Error(message), { code: 'EBADMSG', path: indexPath });
+    }
+    const mapping = mapFile(fd, stat.size);
+    if (typeof mapping === 'number') return checked(mapping, 'mmap', action, indexPath) as never;
+    return new ImageTree(treeArrays(mapping.memory, counts), mapping, stat, new ContentFiles(contents));
+  } finally {
+    close(fd);
+  }
+}
+
+export class ImageTree implements LowerLayer {
+  readonly root = 1;
+  readonly immutable = true;
+  readonly identity: string;
+  /** The index itself; a node's position is its id less one. */
+  readonly arrays: TreeArrays;
+  readonly #mapping: Mapping;
+  readonly #files: ContentFiles;
+  readonly #nodes: number;
+  #blocks: number | undefined;
+
+  constructor(arrays: TreeArrays, mapping: Mapping, stat: FileStat, files: ContentFiles) {
+    this.arrays = arrays;
+    this.identity = `tree:${stat.identity()}`;
+    this.#mapping = mapping;
+    this.#files = files;
+    this.#nodes = arrays.mode.length;
+  }
+
+  /** Number of nodes; ids are 1 to this. */
+  get nodes(): number {
+    return this.#nodes;
+  }
+
+  /** Blocks of 4096 bytes that all files together have. */
+  get blocks(): number {
+    return (this.#blocks ??= this.#countBlocks());
+  }
+
+  #countBlocks(): number {
+    const { mode, size } = this.arrays;
+    let blocks = 0;
+    for (let index = 0; index < mode.length; index++) {
+      if ((mode[index]! & FileType.mask) === FileType.file) blocks += Math.ceil(size[index]! / 4096);
+    }
+    return blocks;
+  }
+
+  get hasXattrs(): boolean {
+    return this.arrays.xattrBytes.length > 0;
+  }
+
+  has(node: number): boolean {
+    return node >= 1 && node <= this.#nodes;
+  }
+
+  lookup(directory: number, name: Name): number {
+    if (!this.has(directory)) return -errno.ESTALE;
+    const { arrays } = this;
+    if ((arrays.mode[directory - 1]! & FileType.mask) !== FileType.directory) return -errno.ENOTDIR;
+    let low = arrays.data[directory - 1]!;
+    let high = low + arrays.size[directory - 1]!;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const order = this.#compare(name, arrays.entryName[middle]!, arrays.entryName[middle + 1]!);
+      if (order === 0) return arrays.entryNode[middle]! + 1;
+      if (order < 0) high = middle;
+      else low = middle + 1;
+    }
+    return -errno.ENOENT;
+  }
+
+  #compare(name: Name, start: number, end: number): number {
+    const { names } = this.arrays;
+    const { bytes } = name;
+    const length = name.end - name.start;
+    const shared = Math.min(length, end - start);
+    for (let at = 0; at < shared; at++) {
+      const difference = bytes[name.start + at]! - names[start + at]!;
+      if (difference !== 0) return difference;
+    }
+    return length - (end - start);
+  }
+
+  forget(): void {
+    // Nodes are positions in the index: there is nothing to free.
+  }
+
+  getattr(node: number, out: Attributes): number {
+    if (!this.has(node)) return -errno.ESTALE;
+    const { arrays } = this;
+    const index = node - 1;
+    const mode = arrays.mode[index]!;
+    const type = mode & FileType.mask;
+    const size = type === FileType.directory ? directorySize : arrays.size[index]!;
+    out.ino = node;
+    out.size = size;
+    out.blocks = type === FileType.symlink ? 0 : Math.ceil(size / 4096) * 8;
+    out.atime = out.mtime = out.ctime = arrays.mtime[index]!;
+    out.atimeNsec = out.mtimeNsec = out.ctimeNsec = arrays.mtimeNsec[index]!;
+    out.mode = mode;
+    out.nlink = arrays.nlink[index]!;
+    out.uid = arrays.uid[index]!;
+    out.gid = arrays.gid[index]!;
+    out.rdev = type === FileType.character || type === FileType.block ? arrays.data[index]! : 0;
+    out.blksize = 4096;
+    return 0;
+  }
+
+  readdir(directory: number, visit: ListVisitor): number {
+    if (!this.has(directory)) return -errno.ESTALE;
+    const { arrays } = this;
+    if ((arrays.mode[directory - 1]! & FileType.mask) !== FileType.directory) return -errno.ENOTDIR;
+    const first = arrays.data[directory - 1]!;
+    const last = first + arrays.size[directory - 1]!;
+    for (let entry = first; entry < last; entry++) {
+      const node = arrays.entryNode[entry]!;
+      const name = arrays.names.slice(arrays.entryName[entry], arrays.entryName[entry + 1]);
+      visit(Buffer.from(name.buffer), arrays.mode[node]! & FileType.mask, node + 1);
+    }
+    return 0;
+  }
+
+  readlink(node: number): Buffer | number {
+    if (!this.has(node)) return -errno.ESTALE;
+    const { arrays } = this;
+    if ((arrays.mode[node - 1]! & FileType.mask) !== FileType.symlink) return -errno.EINVAL;
+    const start = arrays.data[node - 1]!;
+    return Buffer.from(arrays.targets.subarray(start, start + arrays.size[node - 1]!));
+  }
+
+  getxattr(node: number, name: Name): Buffer | number {
+    const wanted = name.key();
+    for (const [key, value] of this.#xattrs(node)) if (key.toString('latin1') === wanted) return Buffer.from(value);
+    return -ENODATA;
+  }
+
+  listxattr(node: number): Buffer[] {
+    return [...this.#xattrs(node)].map(([name]) => Buffer.from(name));
+  }
+
+  *#xattrs(node: number): Generator<[name: Buffer, value: Buffer]> {
+    const start = this.has(node) ? this.arrays.xattrs[node - 1]! : 0;
+    if (start === 0) return;
+    const { xattrBytes } = this.arrays;
+    const bytes = Buffer.from(xattrBytes.buffer, xattrBytes.byteOffset, xattrBytes.length);
+    let at = start + 3;
+    for (let left = bytes.readUInt32LE(start - 1); left > 0; left--) {
+      const nameEnd = at + 8 + bytes.readUInt32LE(at);
+      const end = nameEnd + bytes.readUInt32LE(at + 4);
+      yield [bytes.subarray(at + 8, nameEnd), bytes.subarray(nameEnd, end)];
+      at = end;
+    }
+  }
+
+  open(node: number): number {
+    const id = this.#id(node);
+    if (typeof id === 'number') return id;
+    return id ? this.#files.openNew(id) : openAt(AT_FDCWD, '/dev/null', O_RDONLY);
+  }
+
+  read(node: number, offset: number, out: Bytes): number {
+    const id = this.#id(node);
+    if (typeof id === 'number') return id;
+    const size = this.arrays.size[node - 1]!;
+    if (id === undefined || offset >= size) return 0;
+    const fd = this.#files.get(this.arrays.data[node - 1]!, id);
+    return fd < 0 ? -errno.EIO : preadFully(fd, out.address, Math.min(out.length, size - offset), offset);
+  }
+
+  contentId(node: number): Buffer | undefined {
+    const id = this.#id(node);
+    return id === undefined || typeof id === 'number' ? undefined : Buffer.from(id);
+  }
+
+  /** The id of a file's content, undefined for an empty file, a negative errno for what is no file. */
+  #id(node: number): Uint8Array | undefined | number {
+    if (!this.has(node)) return -errno.ESTALE;
+    const { arrays } = this;
+    const type = arrays.mode[node - 1]! & FileType.mask;
+    if (type !== FileType.file) return type === FileType.directory ? -errno.EISDIR : -errno.EINVAL;
+    const content = arrays.data[node - 1]!;
+    if (content === noContent) return undefined;
+    return arrays.contentIds.subarray(content * contentIdSize, (content + 1) * contentIdSize);
+  }
+
+  close(): void {
+    this.#files.close();
+    this.#mapping.unmap();
+  }
+}
+
+/** What a directory shows as its size. */
+const directorySize = 4096;
+
+/** The ids of all contents that a tree refers to, for a store that removes what nothing refers to. */
+export function* imageTreeContents(tree: ImageTree): Generator<Buffer> {
+  const { contentIds } = tree.arrays;
+  for (let at = 0; at < contentIds.length; at += contentIdSize) {
+    yield Buffer.from(contentIds.subarray(at, at + contentIdSize));
+  }
+}
