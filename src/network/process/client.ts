@@ -1,6 +1,5 @@
 /** Talking to a network process, from a process on Node's own event loop. */
 import { createConnection, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import type { Method, Methods, Refusal, Reply } from './protocol.ts';
 
 /** The network process refused a request. `port` says which one could not be bound. */
@@ -27,7 +26,13 @@ export class NetworkProcessClient {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    createInterface({ input: socket, crlfDelay: Infinity }).on('line', (line) => this.#receive(line));
+    let pending = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (pending + text).split('\n');
+      pending = lines.pop() ?? '';
+      for (const line of lines) this.#receive(line);
+    });
+    // Its end is told by `close` in any case.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       const gone = Object.assign(new Error('The network process has ended'), { code: 'ECONNRESET' });
