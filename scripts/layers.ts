@@ -16,8 +16,8 @@ export interface Layers {
   readonly pure: readonly string[];
 }
 
-/** Built-ins that compute and do nothing else. */
-export const pureBuiltins = ['node:assert', 'node:path', 'node:path/posix', 'node:util'];
+/** Built-ins that compute and do nothing else; of node:net, isIP is meant. */
+export const pureBuiltins = ['node:assert', 'node:net', 'node:path', 'node:path/posix', 'node:util'];
 
 /** The one room of each package that may call into the kernel through koffi. */
 export const foreignFunctionRoom = 'sys';
@@ -59,8 +59,10 @@ export const layers: readonly Layers[] = [
       runtime: ['monitor', 'oci', 'cgroup', ...ground],
       image: ['oci', ...ground],
       storage: ['monitor', ...ground],
-      network: ['monitor', ...ground],
-      'image-server': ['monitor', ...ground],
+      // The hub namespace and /dev/net/tun are in the holder's keeping.
+      network: ['holder', 'monitor', ...ground],
+      // Its mounts are made and kept in the holder's namespaces.
+      'image-server': ['holder', 'monitor', ...ground],
       holder: ['monitor', ...ground],
       cgroup: [...ground],
       monitor: ['sys', 'base'],
