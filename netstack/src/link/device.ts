@@ -49,6 +49,21 @@ export class Frame {
     this.view = new DataView(this.bytes.buffer);
   }
 
+  /** A copy that may be kept. */
+  copy(): Frame {
+    const copy = new Frame(this.end);
+    copy.bytes.set(this.bytes.subarray(0, this.end));
+    copy.start = this.start;
+    copy.end = this.end;
+    copy.checksum = this.checksum;
+    copy.checksumStart = this.checksumStart;
+    copy.checksumField = this.checksumField;
+    copy.segmentation = this.segmentation;
+    copy.segmentSize = this.segmentSize;
+    copy.headerLength = this.headerLength;
+    return copy;
+  }
+
   /** Makes it a complete, unsegmented frame of `length` bytes. */
   plain(length: number): void {
     this.end = this.start + length;
