@@ -58,7 +58,8 @@ export const layers: readonly Layers[] = [
       ],
       runtime: ['monitor', 'oci', 'cgroup', ...ground],
       image: ['oci', ...ground],
-      storage: ['monitor', ...ground],
+      // A writable layer stands on a mount of the image server's, or is one.
+      storage: ['image-server', 'holder', 'monitor', ...ground],
       // The hub namespace and /dev/net/tun are in the holder's keeping.
       network: ['holder', 'monitor', ...ground],
       // Its mounts are made and kept in the holder's namespaces.
