@@ -37,3 +37,5 @@ export { mergeLayers, type MergeResult } from './layers/merge-layers.ts';
 export { contentPath } from './layers/content-store.ts';
 export { ImageTree, imageTreeContents, openImageTree } from './layers/image-tree.ts';
 export { ImageTreeFileSystem, type ImageTreeOptions } from './layers/image-tree-file-system.ts';
+export { DirectoryLayer } from './layers/directory-layer.ts';
+export { DirectoryFileSystem, type DirectoryOptions } from './layers/directory-file-system.ts';

@@ -1,56 +1,36 @@
-/** Open files of a content store, the most recently used ones kept open. */
-import { close, openAt } from '../sys/files.ts';
+/** Files of a content store. */
+import { openAt } from '../sys/files.ts';
 import { O_NOFOLLOW, O_RDONLY } from '../sys/open-flags.ts';
 import { contentPath } from './content-store.ts';
+import { FdCache } from './fd-cache.ts';
 
 /** Soft limits of open files are 1024 on most systems, and one process may serve many trees. */
-const defaultLimit = 256;
+const keptOpen = 128;
 
 export class ContentFiles {
   readonly #directory: number;
-  readonly #limit: number;
-  /** By the caller's number of the content; a Map keeps the order of insertion, so its first key is the oldest. */
-  readonly #open = new Map<number, number>();
-  #lastKey = -1;
-  #lastFd = -1;
+  readonly #cache = new FdCache(keptOpen);
 
   /** `directory`: descriptor of the store's directory, which stays the caller's. */
-  constructor(directory: number, limit: number = defaultLimit) {
+  constructor(directory: number) {
     this.#directory = directory;
-    this.#limit = limit;
   }
 
-  /** A descriptor for the content with this id, cached under `key`; or a negative errno. Not to be closed by the caller. */
+  /** A descriptor for the content with this id, kept open under `key`; or a negative errno. Not the caller's to close. */
   get(key: number, id: Uint8Array): number {
-    if (key === this.#lastKey) return this.#lastFd;
-    let fd = this.#open.get(key);
-    if (fd === undefined) {
-      fd = this.openNew(id);
-      if (fd < 0) return fd;
-      if (this.#open.size >= this.#limit) this.#closeOldest();
-    } else this.#open.delete(key);
-    this.#open.set(key, fd);
-    this.#lastKey = key;
-    this.#lastFd = fd;
+    const kept = this.#cache.get(key);
+    if (kept >= 0) return kept;
+    const fd = this.open(id);
+    if (fd >= 0) this.#cache.set(key, fd);
     return fd;
   }
 
-  /** A descriptor of the caller's own. */
-  openNew(id: Uint8Array): number {
+  /** A descriptor of the caller's own, or a negative errno. */
+  open(id: Uint8Array): number {
     return openAt(this.#directory, contentPath(id), O_RDONLY | O_NOFOLLOW);
   }
 
   close(): void {
-    for (const fd of this.#open.values()) close(fd);
-    this.#open.clear();
-    this.#lastKey = -1;
-  }
-
-  #closeOldest(): void {
-    for (const [key, fd] of this.#open) {
-      this.#open.delete(key);
-      close(fd);
-      return;
-    }
+    this.#cache.close();
   }
 }

@@ -186,7 +186,7 @@ export class ImageTree implements LowerLayer {
   open(node: number): number {
     const id = this.#id(node);
     if (typeof id === 'number') return id;
-    return id ? this.#files.openNew(id) : openAt(AT_FDCWD, '/dev/null', O_RDONLY);
+    return id ? this.#files.open(id) : openAt(AT_FDCWD, '/dev/null', O_RDONLY);
   }
 
   read(node: number, offset: number, out: Bytes): number {

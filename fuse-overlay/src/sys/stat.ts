@@ -1,5 +1,6 @@
 /** Attributes of files by statx(2), whose struct is the same on every architecture. */
 import { Attributes, makeDevice } from '../server/attributes.ts';
+import type { StatFs } from '../server/file-system.ts';
 import { bind, check } from './libc.ts';
 import { allocate } from './memory.ts';
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW } from './open-flags.ts';
@@ -90,17 +91,8 @@ function i64(at: number): number {
   return u32(at) + view.getInt32(at + 4, true) * 0x1_0000_0000;
 }
 
-export interface FileSystemStat {
-  type: number;
-  bsize: number;
-  frsize: number;
-  blocks: number;
-  bfree: number;
-  bavail: number;
-  files: number;
-  ffree: number;
-  namelen: number;
-}
+/** `type`: the file system's magic number. */
+export type FileSystemStat = StatFs & { type?: number };
 
 /** fstatfs(2); the struct of 64-bit architectures. */
 export function statfsFd(fd: number, out: FileSystemStat): number {
