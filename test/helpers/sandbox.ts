@@ -127,15 +127,20 @@ export class Sandbox implements AsyncDisposable {
     if (foreign !== '') throw new Error(`Files of another owner are left:\n${foreign}`);
   }
 
+  /** Ends and removes everything, in whatever state it is. */
+  async discard(): Promise<void> {
+    await killProcessesOf(this.folder);
+    await rm(this.folder, { recursive: true, force: true }).catch(async () => {
+      // Files of mapped ids can only be removed from within such a map.
+      await run('unshare', ['--map-auto', '--map-root-user', 'rm', '-rf', this.folder]);
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.expectCleanRemoval();
     } finally {
-      await killProcessesOf(this.folder);
-      await rm(this.folder, { recursive: true, force: true }).catch(async () => {
-        // Files of mapped ids can only be removed from within such a map.
-        await run('unshare', ['--map-auto', '--map-root-user', 'rm', '-rf', this.folder]);
-      });
+      await this.discard();
     }
   }
 }

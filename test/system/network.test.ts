@@ -21,8 +21,10 @@ let count = 0;
 
 /** GET /payload sends 10 MB; a POST is answered with the sum of what came; anything else with the request's path. */
 const server = createServer((request, response) => {
-  if (request.url === '/payload') return response.end(payload);
-  if (request.method !== 'POST') return response.end(`path ${request.url}\n`);
+  if (request.method !== 'POST') {
+    response.end(request.url === '/payload' ? payload : `path ${request.url}\n`);
+    return;
+  }
   const hash = createHash('sha256');
   request.on('data', (chunk: Buffer) => hash.update(chunk));
   request.on('end', () => response.end(`${hash.digest('hex')}\n`));
