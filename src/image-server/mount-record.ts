@@ -32,27 +32,27 @@ export function serverOf(content: MountContent): ServerName {
   return content.kind === 'union' ? 'writable' : 'images';
 }
 
-function recordsFolder(paths: StatePaths): string {
+function recordsFolder(paths: Pick<StatePaths, 'run'>): string {
   return join(paths.run, 'mounts.d');
 }
 
 /** The record of a mount whose keeper lives. */
-export function findMount(paths: StatePaths, key: string): MountRecord | undefined {
+export function findMount(paths: Pick<StatePaths, 'run'>, key: string): MountRecord | undefined {
   const record = readJson<MountRecord>(join(recordsFolder(paths), `${key}.json`));
   return record !== undefined && isAlive(record.keeper) ? record : undefined;
 }
 
-export function writeMount(paths: StatePaths, record: MountRecord): void {
+export function writeMount(paths: Pick<StatePaths, 'run'>, record: MountRecord): void {
   mkdirSync(recordsFolder(paths), { recursive: true, mode: 0o700 });
   writeJson(join(recordsFolder(paths), `${record.key}.json`), record);
 }
 
-export function forgetMount(paths: StatePaths, key: string): void {
+export function forgetMount(paths: Pick<StatePaths, 'run'>, key: string): void {
   rmSync(join(recordsFolder(paths), `${key}.json`), { force: true });
 }
 
 /** All mounts whose keepers live; records of others are removed. */
-export function listMounts(paths: StatePaths): MountRecord[] {
+export function listMounts(paths: Pick<StatePaths, 'run'>): MountRecord[] {
   mkdirSync(recordsFolder(paths), { recursive: true, mode: 0o700 });
   const records = [];
   for (const name of readdirSync(recordsFolder(paths))) {

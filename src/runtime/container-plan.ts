@@ -29,7 +29,6 @@ export function containerPlan(input: LaunchInput): LaunchPlan {
   const joiner = appendMonitorStage(plan, input);
   plan.place(joiner);
   appendJoinerStage(plan, input);
-  becomeRoot(plan);
 
   input.configureNetwork?.(plan);
   plan.pseudo('note', [0], 'report');
@@ -65,12 +64,6 @@ export function containerPlan(input: LaunchInput): LaunchPlan {
   }
   appendProcessStage(plan, { process, seccomp: input.seccomp, init: input.init, endsWithParent: true });
   return plan;
-}
-
-function becomeRoot(plan: LaunchPlan): void {
-  plan.call('setresgid', [0, 0, 0], 'become group 0 of the container');
-  plan.call('setresuid', [0, 0, 0], 'become user 0 of the container');
-  plan.call('setgroups', [0, 0], 'give up groups', { ignore: true });
 }
 
 function setOomScore(plan: LaunchPlan, score: number): void {

@@ -1,0 +1,168 @@
+/**
+ * A container's output on disk: what it printed, byte for byte, in one file for each stream, and an index that says which
+ * bytes came when. The agent moves output from the container's pipes into the files with splice(2), which leaves every
+ * byte in one place or the other whenever it is killed; the index follows, and its successor indexes what it finds beyond.
+ *
+ * Everybody else only reads: `logs`, `attach` and a foreground `run` follow the files themselves.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../sys/system-error.ts';
+
+export type StreamName = 'stdout' | 'stderr';
+
+const STREAMS: readonly StreamName[] = ['stdout', 'stderr'];
+
+/** A record of the index: which stream, how many bytes, when (ms since 1970, a double). Little endian. */
+export const INDEX_RECORD = { size: 16, stream: 0, length: 4, time: 8 } as const;
+
+/** Bytes that a container printed at once. */
+export interface Chunk {
+  readonly stream: StreamName;
+  readonly time: number;
+  readonly data: Buffer;
+}
+
+function logPath(folder: string, name: StreamName | 'index'): string {
+  return join(folder, `${name}.log`);
+}
+
+/** Where the agent writes. */
+export class LogWriter implements Disposable {
+  readonly #index: number;
+  readonly #files: Record<StreamName, { fd: number; size: number }>;
+
+  /** Opens or makes the log, and indexes what an agent killed between splice and index has left. */
+  constructor(folder: string) {
+    this.#index = openSync(logPath(folder, 'index'), 'a+', 0o600);
+    const known = indexedBytes(this.#index);
+    this.#files = {
+      stdout: { fd: openStream(folder, 'stdout'), size: known.stdout },
+      stderr: { fd: openStream(folder, 'stderr'), size: known.stderr },
+    };
+    for (const stream of STREAMS) {
+      const beyond = fstatSync(this.#files[stream].fd).size - known[stream];
+      if (beyond > 0) this.wrote(stream, beyond);
+    }
+  }
+
+  /** Bytes of the index: where the output of a start that begins now will be found. */
+  get position(): number {
+    return fstatSync(this.#index).size;
+  }
+
+  /** Where the next bytes of a stream go: the file, and the offset in it. */
+  target(stream: StreamName): { fd: number; offset: number } {
+    const { fd, size } = this.#files[stream];
+    return { fd, offset: size };
+  }
+
+  /** Indexes `length` bytes that have been written at the target. */
+  wrote(stream: StreamName, length: number): void {
+    this.#files[stream].size += length;
+    const record = Buffer.alloc(INDEX_RECORD.size);
+    record.writeUInt32LE(STREAMS.indexOf(stream), INDEX_RECORD.stream);
+    record.writeUInt32LE(length, INDEX_RECORD.length);
+    record.writeDoubleLE(Date.now(), INDEX_RECORD.time);
+    writeSync(this.#index, record);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#index);
+    for (const stream of STREAMS) closeSync(this.#files[stream].fd);
+  }
+}
+
+/** Not for appending: splice(2) refuses that. */
+function openStream(folder: string, stream: StreamName): number {
+  return openSync(logPath(folder, stream), constants.O_RDWR | constants.O_CREAT | constants.O_CLOEXEC, 0o600);
+}
+
+function indexedBytes(index: number): Record<StreamName, number> {
+  const bytes = { stdout: 0, stderr: 0 };
+  for (const { stream, length } of readIndex(index, 0).records) bytes[stream] += length;
+  return bytes;
+}
+
+interface IndexRecord {
+  readonly stream: StreamName;
+  readonly length: number;
+  readonly time: number;
+}
+
+/** The whole records from `position` on, and where they end. */
+function readIndex(fd: number, position: number): { records: IndexRecord[]; end: number } {
+  const records: IndexRecord[] = [];
+  const block = Buffer.alloc(4096 * INDEX_RECORD.size);
+  let end = position;
+  for (;;) {
+    const read = readSync(fd, block, 0, block.length, end);
+    const whole = read - (read % INDEX_RECORD.size);
+    for (let at = 0; at < whole; at += INDEX_RECORD.size) {
+      records.push({
+        stream: STREAMS[block.readUInt32LE(at + INDEX_RECORD.stream)] ?? 'stdout',
+        length: block.readUInt32LE(at + INDEX_RECORD.length),
+        time: block.readDoubleLE(at + INDEX_RECORD.time),
+      });
+    }
+    end += whole;
+    if (whole < block.length) return { records, end };
+  }
+}
+
+/** Reads a container's output in order, and goes on reading as more comes. */
+export class LogReader implements Disposable {
+  readonly #index: number;
+  readonly #files: Record<StreamName, number>;
+  readonly #offsets: Record<StreamName, number> = { stdout: 0, stderr: 0 };
+  #position = 0;
+
+  private constructor(index: number, files: Record<StreamName, number>) {
+    this.#index = index;
+    this.#files = files;
+  }
+
+  /** Opens the log of a container; undefined where it has none yet. Removing the container later does not disturb it. */
+  static open(folder: string): LogReader | undefined {
+    const opened: number[] = [];
+    try {
+      for (const name of ['index', 'stdout', 'stderr'] as const) opened.push(openSync(logPath(folder, name), 'r'));
+      return new LogReader(opened[0]!, { stdout: opened[1]!, stderr: opened[2]! });
+    } catch (error) {
+      for (const fd of opened) closeSync(fd);
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** Goes to a position of the index, as `LogWriter.position` gave it. */
+  seek(position: number): void {
+    this.#offsets.stdout = this.#offsets.stderr = 0;
+    this.#position = 0;
+    for (const { stream, length } of readIndex(this.#index, 0).records) {
+      if (this.#position >= position) return;
+      this.#position += INDEX_RECORD.size;
+      this.#offsets[stream] += length;
+    }
+  }
+
+  /** Everything that has come since the last call, in pieces of at most `limit` bytes. */
+  *read(limit = 1 << 20): Generator<Chunk> {
+    for (const { stream, length, time } of readIndex(this.#index, this.#position).records) {
+      this.#position += INDEX_RECORD.size;
+      for (let left = length; left > 0;) {
+        const data = Buffer.allocUnsafe(Math.min(left, limit));
+        const read = readSync(this.#files[stream], data, 0, data.length, this.#offsets[stream]);
+        if (read === 0) break;
+        this.#offsets[stream] += read;
+        left -= read;
+        yield { stream, time, data: data.subarray(0, read) };
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#index);
+    for (const stream of STREAMS) closeSync(this.#files[stream]);
+  }
+}

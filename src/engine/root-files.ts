@@ -1,0 +1,26 @@
+/** Reading single files of a container's root from outside. The content is hostile: only what a file gives, up to a limit. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { O } from '../sys/linux-constants.ts';
+import { openBelow } from '../sys/openat2.ts';
+
+/** More than any account file in earnest. */
+const LIMIT = 8 << 20;
+
+/** The text of a file below `root`, a folder that this process can reach; undefined where there is no such regular file. */
+export function readTextBelow(root: string, path: string): string | undefined {
+  let folder: number | undefined;
+  let file: number | undefined;
+  try {
+    folder = openSync(root, O.PATH | O.DIRECTORY | O.CLOEXEC);
+    file = openBelow(folder, path.replace(/^\//, ''), O.RDONLY | O.NOCTTY);
+    const stat = fstatSync(file);
+    if (!stat.isFile() || stat.size > LIMIT) return undefined;
+    const content = Buffer.alloc(stat.size);
+    return content.toString('utf8', 0, readSync(file, content, 0, content.length, 0));
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
+    if (folder !== undefined) closeSync(folder);
+  }
+}

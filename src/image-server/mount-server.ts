@@ -1,0 +1,100 @@
+/** The mounts that one server serves: taken from the records, each with its file system and session. */
+import { closeSync, openSync } from 'node:fs';
+import {
+  DirectoryFileSystem,
+  DirectoryLayer,
+  type EventLoop,
+  type FileSystem,
+  ImageTreeFileSystem,
+  type LowerLayer,
+  openImageTree,
+  openUnion,
+  serve,
+} from 'fuse-overlay';
+import { pidfdGetfd, pidfdOpen } from '../sys/pidfd.ts';
+import { KEEPER_FUSE_FD } from './keeper-plan.ts';
+import { listMounts, type MountContent, type MountRecord, serverOf, type ServerName } from './mount-record.ts';
+
+const ROOT_OWNER = { uid: 0, gid: 0 } as const;
+
+export class MountServer {
+  readonly #loop: EventLoop;
+  readonly #run: string;
+  readonly #server: ServerName;
+  readonly #served = new Set<string>();
+
+  constructor(loop: EventLoop, run: string, server: ServerName) {
+    this.#loop = loop;
+    this.#run = run;
+    this.#server = server;
+  }
+
+  /** Serves every recorded mount that is not served yet. `takeover`: they were served by a server that has died. */
+  scan(takeover: boolean): void {
+    for (const record of listMounts({ run: this.#run })) {
+      if (serverOf(record.content) !== this.#server || this.#served.has(record.key)) continue;
+      this.#serve(record, takeover);
+    }
+  }
+
+  #serve(record: MountRecord, takeover: boolean): void {
+    const fuseFd = takeFuseFd(record);
+    try {
+      const { fileSystem, close } = openContent(record.content, takeover);
+      serve(this.#loop, fuseFd, fileSystem, {
+        takeover,
+        log: (line) => process.stderr.write(`${new Date().toISOString()} ${record.key}: ${line}\n`),
+        onClose: () => {
+          this.#served.delete(record.key);
+          closeSync(fuseFd);
+          close();
+        },
+      });
+      this.#served.add(record.key);
+    } catch (error) {
+      closeSync(fuseFd);
+      throw error;
+    }
+  }
+}
+
+/** The keeper lives in a user namespace that this user owns, which gives ptrace access to it whatever Yama says. */
+function takeFuseFd({ keeper }: MountRecord): number {
+  const pidfd = pidfdOpen(keeper.pid);
+  try {
+    return pidfdGetfd(pidfd, KEEPER_FUSE_FD);
+  } finally {
+    closeSync(pidfd);
+  }
+}
+
+interface OpenContent {
+  readonly fileSystem: FileSystem;
+  close(): void;
+}
+
+function openContent(content: MountContent, takeover: boolean): OpenContent {
+  const owner = content.owner ? { owner: ROOT_OWNER } : {};
+  switch (content.kind) {
+    case 'tree': {
+      const layer = openTree(content.index, content.files);
+      return { fileSystem: new ImageTreeFileSystem(layer, owner), close: () => layer.close() };
+    }
+    case 'directory': {
+      const layer = new DirectoryLayer(content.path);
+      return { fileSystem: new DirectoryFileSystem(layer, owner), close: () => layer.close() };
+    }
+    case 'union': {
+      const lower: LowerLayer =
+        content.lower.kind === 'tree'
+          ? openTree(content.lower.index, content.lower.files)
+          : new DirectoryLayer(content.lower.path);
+      const union = openUnion({ lower, upperDir: content.upper, takeover, ...owner });
+      return { fileSystem: union, close: () => union.close() };
+    }
+  }
+}
+
+function openTree(index: string, files: string) {
+  return openImageTree(index, openSync(files, 'r'));
+}

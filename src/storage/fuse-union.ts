@@ -1,0 +1,26 @@
+/** The whole union served by us: for hosts whose kernel gives no overlay to users. Everything on disk is the user's own. */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureMount, removeMount } from '../image-server/client.ts';
+import type { WritableLayer } from './writable-layer.ts';
+
+export const fuseUnion: WritableLayer = {
+  kind: 'fuse',
+
+  create(folder) {
+    mkdirSync(join(folder, 'layer'), { mode: 0o700 });
+  },
+
+  async prepare({ paths, holder, id, folder, lower }) {
+    const upper = join(folder, 'layer');
+    const content = { kind: 'union', lower: lower.content, upper, owner: lower.content.owner } as const;
+    return { kind: 'folder', path: await ensureMount(paths, holder, id, content) };
+  },
+
+  release: ({ paths, holder, id }) => removeMount(paths, holder, id),
+
+  async remove({ paths, holder, id, folder }) {
+    await removeMount(paths, holder, id);
+    rmSync(join(folder, 'layer'), { recursive: true, force: true });
+  },
+};
