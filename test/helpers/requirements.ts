@@ -5,7 +5,6 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { beforeEach } from 'vitest';
 import { hasDebianImage } from './images.ts';
 
 function hasCommand(name: string): boolean {
@@ -99,12 +98,4 @@ export async function unmet(needs: readonly Requirement[]): Promise<string | und
     if (answers.get(need) !== true) return probe.reason;
   }
   return undefined;
-}
-
-/** Called at the top of a file or in a `describe`: skips its tests where a need is not met. */
-export function requires(...needs: readonly Requirement[]): void {
-  beforeEach(async ({ skip }) => {
-    const reason = await unmet(needs);
-    if (reason !== undefined) skip(reason);
-  });
 }

@@ -9,9 +9,11 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Result, output, run } from '../helpers/command.ts';
 import { launcher } from '../helpers/paths.ts';
-import { Sandbox, useSandbox } from '../helpers/sandbox.ts';
+import { Sandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 import { outsideWrites } from '../helpers/strace.ts';
 import { waitFor } from '../helpers/wait-for.ts';
+import { unmet } from '../helpers/requirements.ts';
 
 const bed = useSandbox({ images: ['busybox'], requires: ['root'] });
 
@@ -96,7 +98,6 @@ describe('a machine that lacks something', () => {
 });
 
 test('from a cold start on, an ordinary user’s run writes nothing elsewhere (strace)', async ({ skip }) => {
-  const { unmet } = await import('../helpers/requirements.ts');
   const reason = await unmet(['strace']);
   if (reason !== undefined) skip(reason);
   const box = userSandbox();

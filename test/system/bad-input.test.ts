@@ -6,9 +6,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Result } from '../helpers/command.ts';
+import { type Result, run } from '../helpers/command.ts';
+import { launcher } from '../helpers/paths.ts';
 import { freePort } from '../helpers/registry.ts';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 
 const bed = useSandbox({ images: ['busybox'] });
 
@@ -176,8 +177,6 @@ describe('a state folder', () => {
 
 test('no write to a closed pipe is a crash', async () => {
   const script = `"$0" run --rm ${bed.image('busybox')} sh -c 'yes | head -c 1000000' | head -n 1`;
-  const { launcher } = await import('../helpers/paths.ts');
-  const { run } = await import('../helpers/command.ts');
   const result = await run('sh', ['-c', script, launcher], { env: bed.box.env });
   expect(result).toMatchObject({ status: 0, stdout: 'y\n', stderr: '' });
 });

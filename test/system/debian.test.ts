@@ -2,13 +2,13 @@
  * A real distribution, from the registry to its package manager.
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
+import { unmet } from '../helpers/requirements.ts';
 
 const bed = useSandbox({ images: ['debian'], requires: ['subordinate-ids', 'dev-net-tun'] });
 
 describe.each(['auto', 'fuse'])('with writable=%s', (writable) => {
   test('apt-get update && apt-get install', async ({ skip }) => {
-    const { unmet } = await import('../helpers/requirements.ts');
     const reason = await unmet(['debian-mirror']);
     if (reason !== undefined) skip(reason);
     const script =
@@ -43,7 +43,6 @@ describe.each(['auto', 'fuse'])('with writable=%s', (writable) => {
 });
 
 test('bash on a terminal', async ({ skip }) => {
-  const { unmet } = await import('../helpers/requirements.ts');
   const reason = await unmet(['tmux']);
   if (reason !== undefined) skip(reason);
   const terminal = await bed.box.terminal(['run', '--rm', '-it', '--hostname', 'deb', bed.image('debian'), 'bash']);

@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { output, run } from '../helpers/command.ts';
 import { launcher } from '../helpers/paths.ts';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 import { outsideWrites } from '../helpers/strace.ts';
+import { unmet } from '../helpers/requirements.ts';
 
 const bed = useSandbox({ images: ['busybox'] });
 
 test('a run, an exec and a removal write nothing elsewhere (strace)', async ({ skip }) => {
-  const { unmet } = await import('../helpers/requirements.ts');
   const reason = await unmet(['strace']);
   if (reason !== undefined) skip(reason);
   // newuidmap loses its privilege under strace, so the user's namespace has to be there before; the agent and the

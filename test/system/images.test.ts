@@ -8,7 +8,8 @@ import { output } from '../helpers/command.ts';
 import { makeImages } from '../helpers/images.ts';
 import { hostArchitecture } from '../helpers/oci-layout.ts';
 import { Registry, account } from '../helpers/registry.ts';
-import { Sandbox, useSandbox } from '../helpers/sandbox.ts';
+import { Sandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 
 const bed = useSandbox({ images: ['busybox'] });
 

@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { repository } from '../helpers/paths.ts';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
+import { Sandbox } from '../helpers/sandbox.ts';
 
 const bed = useSandbox();
 
@@ -39,7 +40,7 @@ test('doctor has a line for each thing that trun needs', async () => {
 });
 
 test('reading commands start nothing', async () => {
-  await using box = new (await import('../helpers/sandbox.ts')).Sandbox();
+  await using box = new Sandbox();
   for (const words of ['ps', 'images', 'volume ls', 'version', 'info']) await box.ok(words);
   expect(box.processes().filter(({ command }) => /\.cjs\b/.test(command))).toEqual([]);
 });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../helpers/command.ts';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 
 const bed = useSandbox({ images: ['busybox'] });
 let count = 0;

@@ -3,7 +3,7 @@
  * tests show them on cgroup v2 in any case.
  */
 import { describe, expect, test } from 'vitest';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 
 const bed = useSandbox({ images: ['busybox'] });
 

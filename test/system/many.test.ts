@@ -2,7 +2,7 @@
  * Fifty containers at once.
  */
 import { expect, test } from 'vitest';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 const bed = useSandbox({ images: ['busybox'], requires: ['dev-net-tun'] });

@@ -11,7 +11,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../helpers/registry.ts';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 const bed = useSandbox({ images: ['busybox'], requires: ['dev-net-tun'] });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isAlive } from '../helpers/processes.ts';
 import { freePort } from '../helpers/registry.ts';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 const bed = useSandbox({ images: ['busybox'], requires: ['dev-net-tun'] });

@@ -4,7 +4,7 @@
  * Runs as: nosub
  */
 import { describe, expect, test } from 'vitest';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 
 const bed = useSandbox({ images: ['busybox', 'features'], requires: ['no-subordinate-ids'] });
 

@@ -5,7 +5,7 @@
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { launcher } from '../helpers/paths.ts';
-import { useSandbox } from '../helpers/sandbox.ts';
+import { useSandbox } from '../helpers/use-sandbox.ts';
 import { Terminal } from '../helpers/terminal.ts';
 
 const bed = useSandbox({ images: ['busybox'], requires: ['tmux'] });
