@@ -1,12 +1,13 @@
 /**
- * The driver `bridge`: containers on a kernel bridge in the hub, the network process as their gateway.
+ * The driver `bridge`: containers with addresses of a private subnet, the network process as their gateway.
  * It is the agent's: one instance for each network, which knows what is in service. Leases and ports are on disk.
  */
 import { randomBytes } from 'node:crypto';
 import { AddressPool, requestedAddress } from './address-pool.ts';
 import { containerFiles } from './container-files.ts';
 import type { EndpointRequest, NetworkDriver, PreparedEndpoint } from './driver.ts';
-import type { Hub, HubLinks } from './hub.ts';
+import type { ContainerLink } from './container-link.ts';
+import { takeConfigurationSocket } from './hub.ts';
 import { addressBytes, formatAddress, formatMac, macOfAddress, parseAddress, parseMac, parseSubnet } from './ipv4.ts';
 import {
   keepFlowsInOrder,
@@ -17,13 +18,14 @@ import {
 } from './namespace-plan.ts';
 import type { NetworkService } from './network-service.ts';
 import { publishingError } from './publishing-error.ts';
+import type { ProcessEndpoint } from './process/protocol.ts';
 import type { EndpointRecord, NetworkRecord, NetworkRecords } from './records.ts';
+import { keeperTunFd } from './tap-keeper.ts';
 
 export interface BridgeOptions {
   readonly record: NetworkRecord;
   readonly records: NetworkRecords;
-  readonly hub: Hub;
-  readonly links: HubLinks;
+  readonly link: ContainerLink;
   /** The network process, as it is found by this driver. */
   readonly service: NetworkService;
   /** How many group ids containers' user namespaces map, from 0 on. */
@@ -59,39 +61,47 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async prepare(request: EndpointRequest): Promise<PreparedEndpoint> {
-    const { record, records, service } = this.#options;
-    const leased = this.#lease(request);
+    const { record, service, link } = this.#options;
+    let endpoint = this.#lease(request);
     try {
-      const ports = await service.add({ ...served(leased), ports: request.ports });
-      const endpoint = { ...leased, ports };
-      records.saveEndpoint(this.network, endpoint);
-      this.#endpoints.set(request.container, endpoint);
+      const tap = await link.open();
+      if (tap !== undefined) endpoint = this.#save({ ...endpoint, tap });
+      const ports = await service.add({ ...served(endpoint), ports: request.ports });
+      endpoint = this.#save({ ...endpoint, ports });
       return this.#prepared(request, endpoint);
     } catch (error) {
       await this.detach(request.container);
-      throw publishingError(error, request, leased.id, record.name);
+      throw publishingError(error, request, endpoint.id, record.name);
     }
   }
 
   attach(container: string, pid: number): void {
-    const { record, hub, links } = this.#options;
+    const { record, link } = this.#options;
     const endpoint = this.#endpoints.get(container);
     if (endpoint === undefined) throw new Error(`Cannot attach container ${container}: it has no endpoint`);
-    hub.attach({
-      bridge: links.bridge,
-      pid,
-      interface: containerInterface,
+    using inside = takeConfigurationSocket(pid);
+    const settings = {
+      name: containerInterface,
       mac: parseMac(endpoint.mac)!,
       mtu: record.mtu,
       address: addressBytes(parseAddress(endpoint.address)!),
       prefixLength: this.#subnet.prefixLength,
       gateway: addressBytes(parseAddress(record.gateway)!),
-    });
+    };
+    link.attach(pid, inside, settings, endpoint.tap);
   }
 
   async detach(container: string): Promise<void> {
     this.#pool.release(container);
-    await this.#options.service.remove(container);
+    const endpoint = this.#endpoints.get(container);
+    try {
+      await this.#options.service.remove(container);
+    } finally {
+      if (endpoint?.tap !== undefined) {
+        this.#options.link.close(endpoint.tap);
+        this.#save(withoutTap(endpoint));
+      }
+    }
   }
 
   async remove(container: string): Promise<void> {
@@ -107,6 +117,9 @@ export class BridgeDriver implements NetworkDriver {
       else if (runs) {
         this.#pool.acquire(container);
         running.push(endpoint);
+      } else if (endpoint.tap !== undefined) {
+        this.#options.link.close(endpoint.tap);
+        this.#save(withoutTap(endpoint));
       }
     }
     await this.#options.service.recover(running.map(served));
@@ -121,16 +134,19 @@ export class BridgeDriver implements NetworkDriver {
     }
     const { address, evicted } = this.#pool.acquire(container, requestedAddress(request.address));
     if (evicted !== undefined) this.#dropRecord(evicted);
-    const endpoint: EndpointRecord = {
+    return this.#save({
       container,
       id: randomBytes(32).toString('hex'),
       address: formatAddress(address),
       mac: formatMac(mac ?? macOfAddress(address)),
       names: request.names ?? [],
       ports: [],
-    };
-    this.#endpoints.set(container, endpoint);
+    });
+  }
+
+  #save(endpoint: EndpointRecord): EndpointRecord {
     this.#options.records.saveEndpoint(this.network, endpoint);
+    this.#endpoints.set(endpoint.container, endpoint);
     return endpoint;
   }
 
@@ -165,12 +181,18 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   #dropRecord(container: string): void {
+    this.#options.link.close(this.#endpoints.get(container)?.tap);
     this.#endpoints.delete(container);
     this.#options.records.removeEndpoint(this.network, container);
   }
 }
 
 /** What the network process has to know. */
-function served({ container, address, mac, names, ports }: EndpointRecord) {
-  return { container, address, mac, names, ports };
+function served({ container, address, mac, names, ports, tap }: EndpointRecord): ProcessEndpoint {
+  const source = tap === undefined ? {} : { tap: { name: tap.name, pid: tap.keeper.pid, fd: keeperTunFd } };
+  return { container, address, mac, names, ports, ...source };
+}
+
+function withoutTap({ container, id, address, mac, names, ports }: EndpointRecord): EndpointRecord {
+  return { container, id, address, mac, names, ports };
 }

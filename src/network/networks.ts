@@ -4,27 +4,33 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { processEntry } from '../base/install.ts';
 import type { StatePaths } from '../state/paths.ts';
-import { pidfdOpen } from '../sys/pidfd.ts';
+import { probeVeth } from '../sys/netlink-requests.ts';
+import { errorCode } from '../sys/system-error.ts';
 import { BridgeDriver } from './bridge-driver.ts';
+import { BridgeLink } from './bridge-link.ts';
+import type { ContainerLink, HubLinks } from './container-link.ts';
 import type { NetworkDriver } from './driver.ts';
 import { parseResolvConf } from './etc-files.ts';
 import { chooseSubnet, parseRoutes } from './host-routes.ts';
-import { Hub, type HubAccess, type HubLinks } from './hub.ts';
+import type { Holder } from '../holder/holder.ts';
+import { Hub } from './hub.ts';
 import { formatAddress, formatMac, formatSubnet, macOfAddress, parseAddress, parseSubnet } from './ipv4.ts';
 import { NetworkService } from './network-service.ts';
 import { hostDriver, noneDriver } from './plain-drivers.ts';
+import type { NetworkProcessClient } from './process/client.ts';
 import { ensureNetworkProcess } from './process/start.ts';
 import { type NetworkRecord, NetworkRecords } from './records.ts';
+import { TapLink } from './tap-link.ts';
 
 export interface NetworksOptions {
   readonly paths: StatePaths;
-  readonly hub: HubAccess;
-  /** How many group ids containers' user namespaces map, from 0 on. */
-  readonly groups: number;
+  readonly holder: Holder;
   /** Something that a user of the agent's log should know. */
   readonly log: (message: string) => void;
   /** How long a network process stays without containers, in ms. Default: five minutes. */
   readonly idle?: number;
+  /** How containers are joined to it. Default: by veth pairs and a bridge where the kernel has both. */
+  readonly link?: 'bridge' | 'tap';
   /** Program and arguments of the network process. Default: this Node and the installed bundle. */
   readonly command?: readonly [program: string, ...args: string[]];
 }
@@ -47,7 +53,7 @@ export class Networks implements AsyncDisposable {
   constructor(options: NetworksOptions) {
     this.#options = options;
     this.#records = new NetworkRecords(options.paths.networks);
-    this.#hub = new Hub(options.hub);
+    this.#hub = new Hub(options.holder);
   }
 
   /** The driver of that network. Throws NOT_FOUND in Docker's words. */
@@ -63,30 +69,36 @@ export class Networks implements AsyncDisposable {
   /** Lets go of everything, with all of it left running. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#services.map((service) => service.close()));
-    this.#hub.close();
+    this.#hub[Symbol.dispose]();
   }
 
   #open(network: string): NetworkDriver {
-    if (network === 'none') return noneDriver(this.#options.groups);
+    const groups = this.#options.holder.map.gid.reduce((sum, { count }) => sum + count, 0);
+    if (network === 'none') return noneDriver(groups);
     if (network === 'host') return hostDriver();
     if (network !== defaultNetwork) {
       throw Object.assign(new Error(`network ${network} not found`), { code: 'NOT_FOUND' });
     }
     const record = this.#records.network(network) ?? this.#createDefault();
-    const service = new NetworkService({
-      connect: () => this.#connect(record, defaultLinks),
-      log: this.#options.log,
-    });
+    const link = this.#openLink(record);
+    const service = new NetworkService({ connect: () => this.#connect(record, link), log: this.#options.log });
     this.#services.push(service);
-    return new BridgeDriver({
-      record,
-      records: this.#records,
-      hub: this.#hub,
-      links: defaultLinks,
-      service,
-      groups: this.#options.groups,
-      cpus: possibleCpus(),
-    });
+    return new BridgeDriver({ record, records: this.#records, link, service, groups, cpus: possibleCpus() });
+  }
+
+  #openLink({ mtu }: NetworkRecord): ContainerLink {
+    if (this.#options.link === 'tap') return new TapLink(this.#hub);
+    try {
+      this.#hub.netlink().request([probeVeth()]);
+      const link = new BridgeLink(this.#hub, defaultLinks);
+      link.prepareNetwork(mtu);
+      return link;
+    } catch (error) {
+      // EOPNOTSUPP, which Node calls ENOTSUP: the kernel has no such kind of link.
+      if (errorCode(error) !== 'ENOTSUP') throw error;
+      this.#options.log(`Containers of a network will not see each other: ${(error as Error).message}`);
+      return new TapLink(this.#hub);
+    }
   }
 
   #createDefault(): NetworkRecord {
@@ -108,28 +120,29 @@ export class Networks implements AsyncDisposable {
     return record;
   }
 
-  async #connect(record: NetworkRecord, links: HubLinks) {
-    const { hub, paths, idle, command } = this.#options;
-    this.#hub.ensureBridge(links.bridge, record.mtu);
-    const file = join(paths.run, `network-${record.name}`);
+  async #connect(record: NetworkRecord, link: ContainerLink): Promise<NetworkProcessClient> {
+    const { paths, idle, command } = this.#options;
+    const { name, gateway, mtu } = record;
+    const tap = link.prepareNetwork(mtu);
+    const file = join(paths.run, `network-${name}`);
     const client = await ensureNetworkProcess({
       config: {
-        network: record.name,
-        hub: hub.id,
-        tap: links.tap,
-        gateway: record.gateway,
-        gatewayMac: formatMac(macOfAddress(parseAddress(record.gateway)!)),
+        network: name,
+        hub: this.#hub.id,
+        ...(tap === undefined ? {} : { tap }),
+        gateway,
+        gatewayMac: formatMac(macOfAddress(parseAddress(gateway)!)),
         prefixLength: parseSubnet(record.subnet)!.prefixLength,
-        mtu: record.mtu,
+        mtu,
         socket: `${file}.sock`,
         lock: `${file}.lock`,
         idle: idle ?? defaultIdle,
       },
       command: command ?? [process.execPath, processEntry('network')],
       log: `${file}.log`,
-      openFds: () => ({ tun: hub.take('tun'), holder: pidfdOpen(hub.pid) }),
+      openFds: () => ({ tun: link.takeTun(), holder: this.#hub.openHolder() }),
     });
-    this.#hub.joinTap(links, record.mtu);
+    link.joinProcess(mtu);
     return client;
   }
 }

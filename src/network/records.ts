@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, writeJson } from '../state/atomic-file.ts';
+import type { OwnTap } from './container-link.ts';
 import type { BoundPort } from './port-mapping.ts';
 
 /** A network with addresses of its own. Addresses are dotted quads, subnets `10.88.0.0/16`. */
@@ -29,6 +30,8 @@ export interface EndpointRecord {
   readonly names: readonly string[];
   /** What was bound at the latest start, so that a new network process binds the same. */
   readonly ports: readonly BoundPort[];
+  /** Its TAP, on a host without bridges. */
+  readonly tap?: OwnTap;
 }
 
 const suffix = '.json';

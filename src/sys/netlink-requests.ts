@@ -84,14 +84,23 @@ export function createVeth(
   settings: LinkSettings,
   peer: Omit<LinkSettings, 'up'> & { readonly name: string; readonly netNs: NetNsReference },
 ): NetlinkRequest {
-  const netNs = 'fd' in peer.netNs ? { netNsFd: peer.netNs.fd } : { netNsPid: peer.netNs.pid };
   const data = encodeAttributes(vethAttributes, {
     peer: Buffer.concat([
       linkHeader(peer),
-      encodeAttributes(linkAttributes, { name: peer.name, ...linkValues(peer), ...netNs }),
+      encodeAttributes(linkAttributes, { name: peer.name, ...linkValues(peer), ...netNsValue(peer.netNs) }),
     ]),
   });
   return createLink(`create veth ${name}`, name, settings, { info: { kind: 'veth', data } });
+}
+
+/**
+ * Succeeds where the kernel can make veth pairs, and makes none: the kernel finds the kind of link (or answers
+ * EOPNOTSUPP) before it looks at the address, which is no address of an interface.
+ */
+export function probeVeth(): NetlinkRequest {
+  const mac = new Uint8Array(6);
+  const request = createLink('use veth pairs', 'veth-probe', { mac }, { info: { kind: 'veth' } });
+  return { ...request, tolerated: ['EADDRNOTAVAIL'] };
 }
 
 /** A dummy link: what is sent to it is dropped. */
@@ -123,6 +132,20 @@ export function changeLink(name: string, settings: LinkSettings): NetlinkRequest
     flags: 0,
     body: Buffer.concat([linkHeader(settings), encodeAttributes(linkAttributes, { name, ...linkValues(settings) })]),
     action: `set up link ${name}`,
+  };
+}
+
+/** Moves a link into another namespace, under a new name there and with new settings. It arrives down. */
+export function moveLink(
+  index: number,
+  to: Omit<LinkSettings, 'up' | 'master'> & { readonly name: string; readonly netNs: NetNsReference },
+): NetlinkRequest {
+  const values = { name: to.name, ...linkValues(to), ...netNsValue(to.netNs) };
+  return {
+    type: messageTypes.newLink,
+    flags: 0,
+    body: Buffer.concat([encodeStruct(ifinfomsg, { index }), encodeAttributes(linkAttributes, values)]),
+    action: `move link ${index} into the container as ${to.name}`,
   };
 }
 
@@ -223,6 +246,10 @@ function linkHeader(settings: LinkSettings): Buffer {
     flags: settings.up === true ? up : 0,
     change: settings.up === undefined ? 0 : up,
   });
+}
+
+function netNsValue(netNs: NetNsReference): AttributeValues<typeof linkAttributes> {
+  return 'fd' in netNs ? { netNsFd: netNs.fd } : { netNsPid: netNs.pid };
 }
 
 function linkValues(settings: LinkSettings): AttributeValues<typeof linkAttributes> {

@@ -1,5 +1,6 @@
 /** Talking to a network process, from a process on Node's own event loop. */
 import { createConnection, type Socket } from 'node:net';
+import { socketAddress } from '../../state/socket-address.ts';
 import type { Method, Methods, Refusal, Reply } from './protocol.ts';
 
 /** The network process refused a request. `port` says which one could not be bound. */
@@ -46,10 +47,15 @@ export class NetworkProcessClient {
   /** Connects to the socket of a running process; rejects with ENOENT or ECONNREFUSED where there is none. */
   static connect(path: string): Promise<NetworkProcessClient> {
     return new Promise((resolve, reject) => {
-      const socket = createConnection(path);
-      socket.once('error', reject);
+      const address = socketAddress(path);
+      const socket = createConnection(address.path);
+      socket.once('error', (error) => {
+        address[Symbol.dispose]();
+        reject(error);
+      });
       socket.once('connect', () => {
-        socket.off('error', reject);
+        address[Symbol.dispose]();
+        socket.removeAllListeners('error');
         resolve(new NetworkProcessClient(socket));
       });
     });

@@ -82,7 +82,14 @@ function checkEndpoint(value: unknown): ProcessEndpoint {
     mac,
     names: checkArray(given['names'], 'names').map((name) => checkString(name, 'name')),
     ports: checkArray(given['ports'], 'ports').map(checkMapping),
+    ...(given['tap'] === undefined ? {} : { tap: checkTap(given['tap']) }),
   };
+}
+
+function checkTap(value: unknown): NonNullable<ProcessEndpoint['tap']> {
+  const { name, pid, fd } = (value ?? {}) as Record<string, unknown>;
+  if (!Number.isInteger(pid) || !Number.isInteger(fd)) throw new TypeError('invalid TAP');
+  return { name: checkString(name, 'name'), pid: pid as number, fd: fd as number };
 }
 
 function checkMapping(value: unknown): PortMapping {

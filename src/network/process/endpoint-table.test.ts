@@ -37,7 +37,9 @@ beforeEach(() => {
       return { protocol, hostAddress, hostPort, close: () => void open.delete(hostPort) };
     },
   };
-  table = new EndpointTable(loop, gateway, (message) => logged.push(message));
+  table = new EndpointTable(loop, { open: () => ({ gateway, close: () => undefined }) }, (message) =>
+    logged.push(message),
+  );
 });
 
 function endpoint(container: string, last: number, ...ports: number[]): ProcessEndpoint {

@@ -1,7 +1,8 @@
 /** The containers that a network process serves: who may send, which ports are bound for whom, who has which name. */
-import type { EventLoop, Gateway, Question } from 'netstack';
+import type { EventLoop, Question } from 'netstack';
 import { errorCode } from '../../sys/system-error.ts';
 import type { BoundPort, PortMapping } from '../port-mapping.ts';
+import type { Gateways, Opened } from './gateways.ts';
 import { bindPort, type Binding, describeBindError } from './port-binding.ts';
 import type { ProcessEndpoint, ProcessStatus } from './protocol.ts';
 
@@ -11,6 +12,7 @@ const retryTime = 10_000;
 
 interface Served {
   readonly endpoint: ProcessEndpoint;
+  readonly opened: Opened;
   readonly member: { close(): void };
   readonly bindings: Binding[];
   /** Mappings that are yet to be bound. */
@@ -19,14 +21,14 @@ interface Served {
 
 export class EndpointTable {
   readonly #loop: EventLoop;
-  readonly #gateway: Pick<Gateway, 'publish' | 'admit'>;
+  readonly #gateways: Pick<Gateways, 'open'>;
   readonly #log: (message: string) => void;
   readonly #served = new Map<string, Served>();
   readonly #addressesByName = new Map<string, Set<string>>();
 
-  constructor(loop: EventLoop, gateway: Pick<Gateway, 'publish' | 'admit'>, log: (message: string) => void) {
+  constructor(loop: EventLoop, gateways: Pick<Gateways, 'open'>, log: (message: string) => void) {
     this.#loop = loop;
-    this.#gateway = gateway;
+    this.#gateways = gateways;
     this.#log = log;
   }
 
@@ -40,7 +42,7 @@ export class EndpointTable {
     const served = this.#serve(endpoint);
     try {
       for (const mapping of endpoint.ports) {
-        served.bindings.push(bindPort(this.#gateway, mapping, endpoint.address));
+        served.bindings.push(bindPort(served.opened.gateway, mapping, endpoint.address));
       }
     } catch (error) {
       this.remove(endpoint.container);
@@ -56,6 +58,7 @@ export class EndpointTable {
     served.pending = [];
     for (const binding of served.bindings) binding.close();
     served.member.close();
+    served.opened.close();
     for (const name of served.endpoint.names) {
       const addresses = this.#addressesByName.get(name.toLowerCase());
       addresses?.delete(served.endpoint.address);
@@ -71,9 +74,14 @@ export class EndpointTable {
     }
     for (const endpoint of wanted.values()) {
       if (this.#served.has(endpoint.container)) continue;
-      const served = this.#serve(endpoint);
-      served.pending = [...endpoint.ports];
-      this.#bindPending(served, this.#loop.timers.now + retryTime);
+      try {
+        const served = this.#serve(endpoint);
+        served.pending = [...endpoint.ports];
+        this.#bindPending(served, this.#loop.timers.now + retryTime);
+      } catch (error) {
+        // Its TAP ended with it: the other containers go on.
+        this.#log(`Cannot serve container ${endpoint.container}: ${(error as Error).message}`);
+      }
     }
   }
 
@@ -99,8 +107,9 @@ export class EndpointTable {
   }
 
   #serve(endpoint: ProcessEndpoint): Served {
-    const member = this.#gateway.admit({ address: endpoint.address, mac: endpoint.mac });
-    const served: Served = { endpoint, member, bindings: [], pending: [] };
+    const opened = this.#gateways.open(endpoint);
+    const member = admit(opened, endpoint);
+    const served: Served = { endpoint, opened, member, bindings: [], pending: [] };
     this.#served.set(endpoint.container, served);
     for (const name of endpoint.names) {
       const addresses = this.#addressesByName.get(name.toLowerCase()) ?? new Set();
@@ -113,7 +122,7 @@ export class EndpointTable {
     const now = this.#loop.timers.now;
     served.pending = served.pending.filter((mapping) => {
       try {
-        served.bindings.push(bindPort(this.#gateway, mapping, served.endpoint.address));
+        served.bindings.push(bindPort(served.opened.gateway, mapping, served.endpoint.address));
         return false;
       } catch (error) {
         const again = errorCode(error) === 'EADDRINUSE' && now < until;
@@ -122,6 +131,15 @@ export class EndpointTable {
       }
     });
     if (served.pending.length > 0) this.#loop.schedule(retryPause, () => this.#bindPending(served, until));
+  }
+}
+
+function admit(opened: Opened, { address, mac }: ProcessEndpoint): Served['member'] {
+  try {
+    return opened.gateway.admit({ address, mac });
+  } catch (error) {
+    opened.close();
+    throw error;
   }
 }
 

@@ -2,17 +2,19 @@
  * The network process: gateway, resolver, NAT and published ports of one network, an ordinary process of the user in the
  * host's namespaces.
  *
- * It begins with the TAP's descriptor (the holder keeps the same one open, so the TAP outlives this process and a
+ * It gets the TAP's descriptor (the holder, or a keeper, has the same one open, so the TAP outlives this process and a
  * successor takes it over), serves frames and the control socket on one event loop, and knows of containers only what
  * the agent told it. So it may be killed at any time: whoever starts the next one tells that again. It ends by itself
  * when the holder has ended, and when it has had no container for a while.
  */
 import { closeSync, rmSync, writeSync } from 'node:fs';
-import { attachTap, EventLoop, Gateway, hostResolvers } from 'netstack';
+import { EventLoop } from 'netstack';
 import { tryLock } from '../../state/lock.ts';
+import { socketAddress } from '../../state/socket-address.ts';
 import { listenUnix } from '../../sys/unix-listener.ts';
 import { serveControl } from './control-server.ts';
 import { EndpointTable } from './endpoint-table.ts';
+import { openGateways } from './gateways.ts';
 import { alreadyServed, type ProcessConfig, processFds, readyLine } from './protocol.ts';
 
 const standardOutput = 1;
@@ -23,21 +25,11 @@ function main(config: ProcessConfig): void {
   if (tryLock(config.lock) === undefined) process.exit(alreadyServed);
 
   const loop = new EventLoop();
-  const tap = attachTap(processFds.tun, config.tap);
-  const gateway = new Gateway({
-    loop,
-    tap,
-    address: config.gateway,
-    prefix: config.prefixLength,
-    mac: config.gatewayMac,
-    mtu: config.mtu,
-    hostLoopback: true,
-    resolvers: hostResolvers(),
-    names: (question) => endpoints.resolve(question),
-    log,
-  });
-  const endpoints: EndpointTable = new EndpointTable(loop, gateway, log);
-  const listener = listenUnix(config.socket);
+  const gateways = openGateways(loop, config, { names: (question) => endpoints.resolve(question), log });
+  const endpoints: EndpointTable = new EndpointTable(loop, gateways, log);
+  const address = socketAddress(config.socket);
+  const listener = listenUnix(address.path);
+  address[Symbol.dispose]();
 
   function leave(): void {
     rmSync(config.socket, { force: true });
@@ -71,7 +63,7 @@ function main(config: ProcessConfig): void {
         endpoints.synchronize(params.endpoints);
         return {};
       }),
-      status: () => ({ pid: process.pid, endpoints: endpoints.status(), stats: gateway.stats() }),
+      status: () => ({ pid: process.pid, endpoints: endpoints.status(), stats: gateways.stats() }),
       leave: () => {
         loop.schedule(0, leave);
         return {};

@@ -9,8 +9,8 @@ export interface ProcessConfig {
   readonly network: string;
   /** Which hub its TAP belongs to. */
   readonly hub: string;
-  /** Name of the TAP in the hub. */
-  readonly tap: string;
+  /** Name of the network's TAP in the hub; absent: each container has one. */
+  readonly tap?: string;
   /** As `10.88.0.1`, `02:42:0a:58:00:01`. */
   readonly gateway: string;
   readonly gatewayMac: string;
@@ -24,7 +24,7 @@ export interface ProcessConfig {
 
 /** Fds that a network process starts with, beside the standard ones. */
 export const processFds = {
-  /** /dev/net/tun, opened in the hub. */
+  /** /dev/net/tun, opened in the hub; /dev/null where each container has its TAP. */
   tun: 3,
   /** A pidfd of the holder: when it ends, so does the hub. */
   holder: 4,
@@ -43,6 +43,8 @@ export interface ProcessEndpoint {
   readonly mac: string;
   readonly names: readonly string[];
   readonly ports: readonly PortMapping[];
+  /** Its own TAP: the name, and the descriptor of another process of ours that it is to be taken from. */
+  readonly tap?: { readonly name: string; readonly pid: number; readonly fd: number };
 }
 
 /** Method -> its parameters and result. */

@@ -14,8 +14,8 @@ export interface ProcessStart {
   readonly command: readonly [program: string, ...args: string[]];
   /** A file that its messages are appended to. */
   readonly log: string;
-  /** Gives the two descriptors of `processFds`. They are closed here when the process has them. */
-  openFds(): { readonly tun: number; readonly holder: number };
+  /** Opens the descriptors of `processFds`. They are closed here when the process has them. */
+  openFds(): { readonly tun: number | undefined; readonly holder: number };
 }
 
 /** A process that does not listen by then never will. */
@@ -65,10 +65,10 @@ async function startProcess(start: ProcessStart): Promise<'ready' | 'already ser
     child = spawn(program, [...args, JSON.stringify(start.config)], {
       cwd: '/',
       detached: true,
-      stdio: ['ignore', 'pipe', log, tun, holder],
+      stdio: ['ignore', 'pipe', log, tun ?? 'ignore', holder],
     });
   } finally {
-    for (const fd of [tun, holder, log]) closeSync(fd);
+    for (const fd of [tun, holder, log]) if (fd !== undefined) closeSync(fd);
   }
   return new Promise((resolve) => {
     function settle(outcome: 'ready' | 'already served' | 'failed'): void {

@@ -2,24 +2,26 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EndpointRequest, NetworkDriver } from '../driver.ts';
 import { TestContainer } from './test-container.ts';
-import type { TestHost } from './test-host.ts';
+import type { NetworksOptions } from '../networks.ts';
+import { TestHost } from './test-host.ts';
 
 /** What differs between drivers. */
 export interface Expected {
   readonly namespace: 'private' | 'host';
   /** Whether containers have addresses of their own. */
   readonly addresses: boolean;
+  readonly link?: NetworksOptions['link'];
 }
 
-/** Defines the tests. @param createHost makes a host that the suite disposes of */
-export function testDriver(network: string, expected: Expected, createHost: () => Promise<TestHost>): void {
-  describe(`network driver ${network}`, () => {
+/** Defines the tests. */
+export function testDriver(network: string, expected: Expected): void {
+  describe(`network driver ${network}${expected.link === undefined ? '' : `, joined by ${expected.link}`}`, () => {
     let host: TestHost;
     let driver: NetworkDriver;
 
     beforeAll(async () => {
-      host = await createHost();
-      driver = host.open().driver(network);
+      host = await TestHost.create();
+      driver = host.open(expected.link).driver(network);
     });
     afterAll(() => host[Symbol.asyncDispose]());
 
@@ -30,7 +32,7 @@ export function testDriver(network: string, expected: Expected, createHost: () =
     /** Runs a script in a container of this network from start to end, and returns what it printed. */
     async function runContainer(container: string, script: string): Promise<string> {
       const endpoint = await driver.prepare(request(container));
-      using process = await TestContainer.create(host.holder.parent, endpoint, script);
+      using process = await TestContainer.create(host.parent, endpoint, script);
       if (endpoint.needsAttach) driver.attach(container, process.pid);
       process.go();
       const status = await process.end();
@@ -82,7 +84,7 @@ export function testDriver(network: string, expected: Expected, createHost: () =
         'a',
         'cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ping_group_range',
       );
-      expect(settings.trim().split(/\s+/)).toEqual(['0', '0', String(host.holder.groups - 1)]);
+      expect(settings.trim().split(/\s+/)).toEqual(['0', '0', String(host.groups - 1)]);
     });
 
     test('containers that are prepared at the same time get different addresses', async () => {
@@ -119,7 +121,7 @@ export function testDriver(network: string, expected: Expected, createHost: () =
       const [running, stopped, gone] = await Promise.all(
         ['running', 'stopped', 'gone'].map((name) => driver.prepare(request(name))),
       );
-      const successor = host.open().driver(network);
+      const successor = host.open(expected.link).driver(network);
       await successor.recover(
         new Map([
           ['running', true],

@@ -1,0 +1,46 @@
+/**
+ * A sleeping process in the hub that keeps one /dev/net/tun descriptor open, so that its TAP outlives the network process
+ * that serves it. The network process takes the descriptor by pidfd_getfd: the keeper lives in a user namespace that the
+ * user owns, which gives access whatever Yama says.
+ */
+import { LaunchPlan } from '../monitor/plan.ts';
+import { PLAN_FD, STATUS_FD } from '../monitor/plan-layout.ts';
+import { startMonitor } from '../monitor/start.ts';
+import { AT_FDCWD, CLONE, O } from '../sys/linux-constants.ts';
+import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-identity.ts';
+
+/** The keeper's descriptor. */
+export const keeperTunFd = 10;
+
+/** Starts a keeper in the network namespace of the holder. */
+export async function startTapKeeper(holderPid: number): Promise<ProcessIdentity> {
+  const monitor = startMonitor(tapKeeperPlan(holderPid));
+  try {
+    const isReady = (await monitor.next()) !== undefined;
+    const keeper = monitor.child.pid === undefined ? undefined : processIdentity(monitor.child.pid);
+    if (!isReady || keeper === undefined) throw new Error('Cannot keep a TAP open: the keeper process has ended');
+    return keeper;
+  } finally {
+    monitor.close();
+  }
+}
+
+/** Ends a keeper, and with it the TAP. */
+export function endTapKeeper(keeper: ProcessIdentity): void {
+  if (isAlive(keeper)) process.kill(keeper.pid, 'SIGKILL');
+}
+
+function tapKeeperPlan(holderPid: number): LaunchPlan {
+  const plan = new LaunchPlan();
+  const holder = plan.call('pidfd_open', [holderPid, 0], 'find the holder process');
+  plan.call('setns', [holder, CLONE.NEWUSER | CLONE.NEWNET], "join the holder's namespaces");
+  plan.call('close', [holder], 'close the pidfd');
+  const tun = plan.call('openat', [AT_FDCWD, '/dev/net/tun', O.RDWR | O.CLOEXEC, 0], 'open /dev/net/tun');
+  plan.call('dup3', [tun, keeperTunFd, O.CLOEXEC], 'keep /dev/net/tun');
+  plan.call('close', [tun], 'close /dev/net/tun');
+  plan.pseudo('note', [0], 'report');
+  plan.call('close', [STATUS_FD], 'close the status socket');
+  plan.call('close', [PLAN_FD], 'close the plan');
+  plan.call('ppoll', [0, 0, 0, 0, 0], 'sleep');
+  return plan;
+}
