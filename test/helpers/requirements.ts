@@ -76,6 +76,7 @@ const probes = {
     reason: 'no Debian image is at hand, and it takes mmdebstrap and a reachable Debian mirror to make one',
   },
   busybox: command('busybox', 'busybox-static'),
+  crun: command('crun', 'crun'),
   curl: command('curl', 'curl'),
   'docker-registry': command('docker-registry', 'docker-registry'),
   gcc: command('gcc', 'gcc'),
