@@ -39,3 +39,8 @@ export { ImageTree, imageTreeContents, openImageTree } from './layers/image-tree
 export { ImageTreeFileSystem, type ImageTreeOptions } from './layers/image-tree-file-system.ts';
 export { DirectoryLayer } from './layers/directory-layer.ts';
 export { DirectoryFileSystem, type DirectoryOptions } from './layers/directory-file-system.ts';
+export { openUnion, type OpenUnionOptions } from './overlay/open-union.ts';
+export { UnionFileSystem } from './overlay/union-file-system.ts';
+export { MergedLower } from './overlay/merged-lower.ts';
+export type { UnionChange } from './overlay/changes.ts';
+export type { QuotaLimits } from './overlay/upper/quota.ts';

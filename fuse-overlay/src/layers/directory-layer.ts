@@ -28,6 +28,7 @@ export class DirectoryLayer implements LowerLayer {
   readonly #nodes: DirectoryNodes;
   readonly #files = new FdCache(keptOpen);
   readonly #stat = new FileStat();
+  readonly #device: number;
 
   /** `path` may be a link to a directory: it is where the layer begins. Throws a system error. */
   constructor(path: string) {
@@ -35,6 +36,7 @@ export class DirectoryLayer implements LowerLayer {
     const fd = checked(openAt(AT_FDCWD, path, O_PATH | O_DIRECTORY), 'openat', action, path);
     checked(statFd(fd, this.#stat), 'statx', action, path);
     this.identity = `directory:${this.#stat.identity()}`;
+    this.#device = this.#stat.dev;
     this.#nodes = new DirectoryNodes(fd, this.#stat);
   }
 
@@ -45,7 +47,7 @@ export class DirectoryLayer implements LowerLayer {
   /** `lookup` and `getattr` at once. */
   lookupWith(directory: number, name: Name, out: Attributes): number {
     const node = this.#nodes.lookup(directory, name, this.#stat);
-    if (node > 0) copyAttributes(this.#stat, out);
+    if (node > 0) copyAttributes(this.#stat, out, this.#device);
     return node;
   }
 
@@ -56,7 +58,7 @@ export class DirectoryLayer implements LowerLayer {
 
   getattr(node: number, out: Attributes): number {
     const result = this.#nodes.stat(node, this.#stat);
-    if (result === 0) copyAttributes(this.#stat, out);
+    if (result === 0) copyAttributes(this.#stat, out, this.#device);
     return result;
   }
 
@@ -96,6 +98,14 @@ export class DirectoryLayer implements LowerLayer {
     return names.filter((name) => !isOverlayXattr(name.toString('latin1')));
   }
 
+  /** Whether overlayfs or fuse-overlayfs marked the directory: it hides what the layers below have in its place. */
+  isOpaque(node: number): boolean {
+    return opaqueXattrs.some((name) => {
+      const value = this.#nodes.withPath(node, (fd) => getXattr(fd, name));
+      return typeof value !== 'number' && value.length === 1 && value[0] === opaqueValue;
+    });
+  }
+
   open(node: number): number {
     const type = this.#nodes.type(node);
     if (type < 0) return type;
@@ -128,13 +138,22 @@ export class DirectoryLayer implements LowerLayer {
   }
 }
 
+const opaqueXattrs = ['trusted.overlay.opaque', 'user.overlay.opaque', 'user.fuseoverlayfs.opaque'];
+/** `y` */
+const opaqueValue = 0x79;
+
 /** overlayfs' own attributes would act on an overlay that has the layer as its lower directory. */
 function isOverlayXattr(name: string): boolean {
   return name.startsWith('user.overlay.') || name.startsWith('trusted.overlay.');
 }
 
-function copyAttributes(from: FileStat, to: Attributes): void {
-  to.ino = from.ino;
+/** Numbers of files on other devices than the root's lie above these many. */
+const otherDevices = 2 ** 34;
+
+function copyAttributes(from: FileStat, to: Attributes, rootDevice: number): void {
+  // Two file systems have the same numbers: a hash of the device keeps them apart, and below 2^52.
+  const device = from.dev === rootDevice ? 0 : 1 + (Math.imul(from.dev, 0x9e3779b1) >>> 15);
+  to.ino = device === 0 ? from.ino : (from.ino % otherDevices) + device * otherDevices;
   to.size = from.size;
   to.blocks = from.blocks;
   to.atime = from.atime;

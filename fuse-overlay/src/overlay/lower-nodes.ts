@@ -105,6 +105,11 @@ interface Known {
   count: number;
 }
 
+/** `lookupWith`: `lookup` and `getattr` in one, for layers to which that is less work. */
+export interface LiveLayer extends LowerLayer {
+  lookupWith?(directory: number, name: Name, out: Attributes): number;
+}
+
 /** Half of what a number can be: inode numbers of the backing file system below, ours above. */
 const firstUpper = 2 ** 52;
 
@@ -114,7 +119,7 @@ const firstUpper = 2 ** 52;
  * server that may take over; a change of it is one small append for each LOOKUP or READDIRPLUS that shows something new.
  */
 export class TracedLowerNodes implements LowerNodes {
-  readonly layer: LowerLayer;
+  readonly layer: LiveLayer;
   readonly firstUpper: number = firstUpper;
   readonly #known = new Map<number, Known>();
   readonly #trace: Journal;
@@ -123,7 +128,7 @@ export class TracedLowerNodes implements LowerNodes {
   readonly #rootIno: number;
   readonly #attributes = new AttributesClass();
 
-  constructor(layer: LowerLayer, tracePath: string, takeover: boolean) {
+  constructor(layer: LiveLayer, tracePath: string, takeover: boolean) {
     this.layer = layer;
     layer.getattr(layer.root, this.#attributes);
     this.#rootIno = this.#attributes.ino % firstUpper;
@@ -146,13 +151,8 @@ export class TracedLowerNodes implements LowerNodes {
   lookup(directory: number, name: Name, out: Attributes): number {
     const directoryNode = this.node(directory);
     if (directoryNode < 0) return directoryNode;
-    const node = this.layer.lookup(directoryNode, name);
+    const node = this.#layerLookup(directoryNode, name, out);
     if (node < 0) return node;
-    const result = this.layer.getattr(node, out);
-    if (result < 0) {
-      this.layer.forget(node, 1);
-      return result;
-    }
     const ino = (out.ino = this.number(out.ino));
     const known = this.#known.get(ino);
     if (known?.node) {
@@ -163,6 +163,15 @@ export class TracedLowerNodes implements LowerNodes {
       this.#pending.push({ kind: 'origin', ino, parent: directory, name: key });
     }
     return ino;
+  }
+
+  #layerLookup(directory: number, name: Name, out: Attributes): number {
+    const { layer } = this;
+    if (layer.lookupWith) return layer.lookupWith(directory, name, out);
+    const node = layer.lookup(directory, name);
+    const result = node < 0 ? node : layer.getattr(node, out);
+    if (node > 0 && result < 0) layer.forget(node, 1);
+    return result < 0 ? result : node;
   }
 
   getattr(ino: number, out: Attributes): number {

@@ -11,6 +11,8 @@ import { UpperStore } from './upper/upper-store.ts';
 export interface OpenUnionOptions {
   /** Closed with the union. */
   readonly lower: LowerLayer;
+  /** What the lower layer is (an image's digest), the same every time: over anything else the upper layer is refused. */
+  readonly lowerName?: string;
   /** Folder of the upper layer, on any file system; made where there is none. */
   readonly upperDir: string;
   /** Show every file as this user's: for a mount whose user namespace maps a single id. */
@@ -29,10 +31,10 @@ const day = 86_400;
 
 /** Opens a union. Throws EBUSY where another process has its upper layer open, EINVAL where that was made over another lower layer. */
 export function openUnion(options: OpenUnionOptions): UnionFileSystem {
-  const { lower, upperDir, quota, owner, lowerTimeout = day, takeover = false } = options;
+  const { lower, lowerName = '', upperDir, quota, owner, lowerTimeout = day, takeover = false } = options;
   const isFixed = lower.immutable;
   const firstIno = isFixed ? 2 ** 30 : 2 ** 52;
-  const store = UpperStore.open(upperDir, { firstIno, lower: lower.identity, strictLower: isFixed, takeover });
+  const store = UpperStore.open(upperDir, { firstIno, lower: lowerName, takeover });
   let nodes: LowerNodes;
   if (isFixed) {
     nodes = new FixedLowerNodes(lower);

@@ -3,7 +3,7 @@ import type { StatFs } from '../../server/file-system.ts';
 import { errno } from '../../sys/errors.ts';
 import { close } from '../../sys/files.ts';
 import { copyFileRange as copyInKernel, fallocate as allocateSpace, seek } from '../../sys/io.ts';
-import { statfsFd, type FileSystemStat } from '../../sys/stat.ts';
+import { statfsFd } from '../../sys/stat.ts';
 import { tick } from '../clock.ts';
 import type { Union } from '../union.ts';
 import { isFile } from '../union.ts';
@@ -82,37 +82,18 @@ export function copyFileRange(
   return copied;
 }
 
-const backing: FileSystemStat = {
-  type: 0,
-  bsize: 0,
-  frsize: 0,
-  blocks: 0,
-  bfree: 0,
-  bavail: 0,
-  files: 0,
-  ffree: 0,
-  namelen: 0,
-};
-
 /** The backing file system's, narrowed to the quota where there is one. */
 export function statfs(union: Union, out: StatFs): number {
   const { files, quota, table } = union.store;
-  const result = statfsFd(files.directory, backing);
+  const result = statfsFd(files.directory, out);
   if (result < 0) return result;
-  out.bsize = backing.bsize;
-  out.frsize = backing.frsize || backing.bsize;
-  out.blocks = backing.blocks;
-  out.bfree = backing.bfree;
-  out.bavail = backing.bavail;
-  out.files = backing.files;
-  out.ffree = backing.ffree;
   out.namelen = 255;
   if (quota.maxBlocks !== Infinity) {
     const unit = out.frsize / 512;
     const left = Math.floor(Math.max(0, quota.maxBlocks - quota.blocks) / unit);
     out.blocks = Math.floor(quota.maxBlocks / unit);
-    out.bfree = Math.min(left, backing.bfree);
-    out.bavail = Math.min(left, backing.bavail);
+    out.bfree = Math.min(left, out.bfree);
+    out.bavail = Math.min(left, out.bavail);
   }
   if (quota.maxInodes !== Infinity) {
     out.files = quota.maxInodes;

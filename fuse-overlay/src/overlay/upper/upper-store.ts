@@ -31,10 +31,8 @@ import { Quota } from './quota.ts';
 export interface UpperStoreOptions {
   /** The first number for inodes born here; lower ones belong to the lower layer. */
   readonly firstIno: number;
-  /** `LowerLayer.identity`. */
+  /** Name of the lower layer, empty where the caller has none. A layer made over one with another name is refused. */
   readonly lower: string;
-  /** A layer made over another lower one is refused. */
-  readonly strictLower: boolean;
   /** The mount goes on (its server died): unlinked files may still be open. */
   readonly takeover: boolean;
 }
@@ -65,17 +63,19 @@ export class UpperStore {
       (change) => this.table.apply(change),
       () => [opened],
     );
-    if (options.strictLower && this.table.lower !== options.lower) {
-      throw Object.assign(new Error(`Cannot open upper layer ${dir}: it was made over another lower layer (EINVAL)`), {
-        code: 'EINVAL',
-        path: dir,
-      });
+    const { lower } = this.table;
+    if (lower !== '' && options.lower !== '' && lower !== options.lower) {
+      const problem = `it was made over the lower layer ${lower}, not ${options.lower} (EINVAL)`;
+      throw Object.assign(new Error(`Cannot open upper layer ${dir}: ${problem}`), { code: 'EINVAL', path: dir });
     }
     this.afterCrash = this.table.boot !== boot;
     const inOrder = this.table.closed && !this.afterCrash;
     this.table.distrust(this.afterCrash);
     const orphans = options.takeover ? [] : [...this.table.inodes.values()].filter((inode) => inode.nlink === 0);
-    this.commit([opened, ...orphans.map((inode): Change => ({ kind: 'drop', ino: inode.ino }))]);
+    this.commit([
+      { ...opened, lower: options.lower || lower },
+      ...orphans.map((inode): Change => ({ kind: 'drop', ino: inode.ino })),
+    ]);
     if (!options.takeover && (!inOrder || orphans.length > 0)) {
       this.files.sweep(
         (ino) => this.table.inodes.get(ino)?.data !== undefined && inDataFile(this.table.inodes.get(ino)!),

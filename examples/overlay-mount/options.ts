@@ -1,0 +1,121 @@
+/** The command line of fuse-overlayfs: `overlay-mount [-f] [-d] [-o OPTION[,OPTION…]]… DIR`. */
+
+export interface OverlayMountOptions {
+  /** Topmost first. */
+  readonly lower: readonly string[];
+  /** Undefined: a read-only mount. */
+  readonly upper: string | undefined;
+  readonly target: string;
+  readonly foreground: boolean;
+  readonly debug: boolean;
+  /** Every file is shown as this owner's. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Seconds that the kernel may keep what it knows of lower files. */
+  readonly timeout: number | undefined;
+  readonly quota: { readonly size?: number; readonly inodes?: number };
+}
+
+export class UsageError extends Error {}
+
+/** Options of fuse-overlayfs and mount(8) that ask for what is the case anyway, or for nothing that this server has a choice in. */
+const ignored = new Set([
+  ...[
+    'allow_other',
+    'allow_root',
+    'default_permissions',
+    'dev',
+    'nodev',
+    'suid',
+    'nosuid',
+    'exec',
+    'rw',
+    'noatime',
+    'relatime',
+  ],
+  ...[
+    'threaded',
+    'fsync',
+    'writeback',
+    'noxattrs',
+    'plugins',
+    'static_nlink',
+    'volatile',
+    'ino32_t',
+    'xino',
+    'max_idle_threads',
+  ],
+  ...['workdir', 'noacl', 'fast_ino', 'xattr_permissions', 'context'],
+]);
+
+export function parseArguments(args: readonly string[]): OverlayMountOptions {
+  const options = new Map<string, string>();
+  const positional: string[] = [];
+  let foreground = false;
+  let debug = false;
+  for (let at = 0; at < args.length; at++) {
+    const argument = args[at]!;
+    if (argument === '-f') foreground = true;
+    else if (argument === '-d' || argument === '--debug') debug = foreground = true;
+    else if (argument === '-o') readOptions(args[++at] ?? '', options);
+    else if (argument.startsWith('-o')) readOptions(argument.slice(2), options);
+    else if (argument.startsWith('-') && argument !== '-') throw new UsageError(`unknown flag ${argument}`);
+    else positional.push(argument);
+  }
+  const target = positional[0];
+  if (target === undefined || positional.length > 1) throw new UsageError('give one directory to mount on');
+  const lower = splitPaths(options.get('lowerdir') ?? '');
+  if (lower.length === 0) throw new UsageError('give the lower directories: -o lowerdir=DIR[:DIR…]');
+  return {
+    ...{ lower, upper: options.get('upperdir'), target, foreground, debug },
+    owner: readOwner(options),
+    timeout: readNumber(options, 'timeout'),
+    quota: {
+      ...(options.has('size') && { size: readNumber(options, 'size')! }),
+      ...(options.has('inodes') && { inodes: readNumber(options, 'inodes')! }),
+    },
+  };
+}
+
+function readOptions(text: string, into: Map<string, string>): void {
+  for (const option of split(text, ',')) {
+    const [name, ...value] = option.split('=');
+    if (!known.has(name!) && !ignored.has(name!)) throw new UsageError(`unknown option ${name}`);
+    into.set(name!, value.join('='));
+  }
+}
+
+const known = new Set([
+  'lowerdir',
+  'upperdir',
+  'squash_to_root',
+  'squash_to_uid',
+  'squash_to_gid',
+  'timeout',
+  'size',
+  'inodes',
+]);
+
+function readOwner(options: ReadonlyMap<string, string>): { uid: number; gid: number } | undefined {
+  if (options.has('squash_to_root')) return { uid: 0, gid: 0 };
+  const [uid, gid] = [readNumber(options, 'squash_to_uid'), readNumber(options, 'squash_to_gid')];
+  if (uid === undefined && gid === undefined) return undefined;
+  return { uid: uid ?? 0, gid: gid ?? 0 };
+}
+
+function readNumber(options: ReadonlyMap<string, string>, name: string): number | undefined {
+  const text = options.get(name);
+  if (text === undefined) return undefined;
+  const match = /^(\d+(?:\.\d+)?)([kMGT]?)$/i.exec(text);
+  if (!match) throw new UsageError(`${name} wants a number, not ${JSON.stringify(text)}`);
+  return Number(match[1]) * 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(match[2]!.toLowerCase());
+}
+
+/** Splits at the separator, which a backslash before it makes an ordinary character. */
+function split(text: string, separator: ',' | ':'): string[] {
+  const pattern = separator === ',' ? /(?:\\.|[^\\,])+/gs : /(?:\\.|[^\\:])+/gs;
+  return text.match(pattern) ?? [];
+}
+
+function splitPaths(text: string): string[] {
+  return split(text, ':').map((path) => path.replace(/\\(.)/gs, '$1'));
+}
