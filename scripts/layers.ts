@@ -30,7 +30,7 @@ export const layers: readonly Layers[] = [
     rooms: {
       main: ['cli'],
       index: ['engine', 'agent/client', 'base'],
-      cli: ['agent/client', 'engine', 'base'],
+      cli: ['agent/client', 'engine', 'state', 'base'],
       agent: [
         'engine',
         'image',
