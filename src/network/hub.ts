@@ -5,29 +5,35 @@
  * One process at a time works on a hub (the agent): the netlink socket is one queue of replies.
  */
 import { closeSync } from 'node:fs';
-import { type Holder, takeHolderFd } from '../holder/holder.ts';
-import { HOLDER_FD } from '../holder/holder-plan.ts';
 import { NetlinkSocket } from '../sys/netlink.ts';
 import { pidfdGetfd, pidfdOpen } from '../sys/pidfd.ts';
 import { errorCode } from '../sys/system-error.ts';
 import { configurationSocketFd } from './namespace-plan.ts';
 
+/** What the holder gives. */
+export interface HubAccess {
+  /** The same for the same hub, another for another: the holder's identity as text. */
+  readonly id: string;
+  /** The holder's pid. */
+  readonly pid: number;
+  /** A duplicate of a descriptor that the holder keeps open, made in the hub. The caller closes it. Throws EBADF. */
+  take(what: 'netlink' | 'tun'): number;
+}
+
 export class Hub implements Disposable {
-  readonly #holder: Holder;
+  readonly #access: HubAccess;
   #netlink: NetlinkSocket | undefined;
 
-  constructor(holder: Holder) {
-    this.#holder = holder;
+  constructor(access: HubAccess) {
+    this.#access = access;
   }
 
-  /** The same for the same hub, another for another: its holder's identity. */
   get id(): string {
-    const { pid, startTime, bootId } = this.#holder.process;
-    return `${pid} ${startTime} ${bootId}`;
+    return this.#access.id;
   }
 
   get holderPid(): number {
-    return this.#holder.process.pid;
+    return this.#access.pid;
   }
 
   /** A pidfd of the holder. The caller closes it. */
@@ -38,7 +44,7 @@ export class Hub implements Disposable {
   /** A duplicate of the holder's /dev/net/tun. The caller closes it. */
   takeTun(): number {
     try {
-      return takeHolderFd(this.#holder, HOLDER_FD.tun);
+      return this.#access.take('tun');
     } catch (cause) {
       if (errorCode(cause) !== 'EBADF') throw cause;
       const message = 'Cannot use the network: /dev/net/tun cannot be opened; --network host and none do without';
@@ -48,7 +54,7 @@ export class Hub implements Disposable {
 
   /** The socket that acts on the hub. */
   netlink(): NetlinkSocket {
-    return (this.#netlink ??= new NetlinkSocket(takeHolderFd(this.#holder, HOLDER_FD.netlink)));
+    return (this.#netlink ??= new NetlinkSocket(this.#access.take('netlink')));
   }
 
   [Symbol.dispose](): void {

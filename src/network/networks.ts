@@ -12,8 +12,7 @@ import type { ContainerLink, HubLinks } from './container-link.ts';
 import type { NetworkDriver } from './driver.ts';
 import { parseResolvConf } from './etc-files.ts';
 import { chooseSubnet, parseRoutes } from './host-routes.ts';
-import type { Holder } from '../holder/holder.ts';
-import { Hub } from './hub.ts';
+import { Hub, type HubAccess } from './hub.ts';
 import { formatAddress, formatMac, formatSubnet, macOfAddress, parseAddress, parseSubnet } from './ipv4.ts';
 import { NetworkService } from './network-service.ts';
 import { hostDriver, noneDriver } from './plain-drivers.ts';
@@ -24,7 +23,9 @@ import { TapLink } from './tap-link.ts';
 
 export interface NetworksOptions {
   readonly paths: StatePaths;
-  readonly holder: Holder;
+  readonly hub: HubAccess;
+  /** How many group ids containers' user namespaces map, from 0 on. */
+  readonly groups: number;
   /** Something that a user of the agent's log should know. */
   readonly log: (message: string) => void;
   /** How long a network process stays without containers, in ms. Default: five minutes. */
@@ -53,7 +54,7 @@ export class Networks implements AsyncDisposable {
   constructor(options: NetworksOptions) {
     this.#options = options;
     this.#records = new NetworkRecords(options.paths.networks);
-    this.#hub = new Hub(options.holder);
+    this.#hub = new Hub(options.hub);
   }
 
   /** The driver of that network. Throws NOT_FOUND in Docker's words. */
@@ -73,7 +74,7 @@ export class Networks implements AsyncDisposable {
   }
 
   #open(network: string): NetworkDriver {
-    const groups = this.#options.holder.map.gid.reduce((sum, { count }) => sum + count, 0);
+    const { groups } = this.#options;
     if (network === 'none') return noneDriver(groups);
     if (network === 'host') return hostDriver();
     if (network !== defaultNetwork) {

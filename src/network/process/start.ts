@@ -1,7 +1,6 @@
 /** Finding a network's process, or starting it. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../../sys/system-error.ts';
 import { NetworkProcessClient } from './client.ts';
@@ -60,7 +59,7 @@ async function startProcess(start: ProcessStart): Promise<'ready' | 'already ser
   const [program, ...args] = start.command;
   const { tun, holder } = start.openFds();
   const log = openSync(start.log, 'a', 0o600);
-  let child: ChildProcessByStdio<null, Readable, null>;
+  let child: ChildProcess;
   try {
     child = spawn(program, [...args, JSON.stringify(start.config)], {
       cwd: '/',
@@ -70,10 +69,11 @@ async function startProcess(start: ProcessStart): Promise<'ready' | 'already ser
   } finally {
     for (const fd of [tun, holder, log]) if (fd !== undefined) closeSync(fd);
   }
+  const stdout = child.stdout!;
   return new Promise((resolve) => {
     function settle(outcome: 'ready' | 'already served' | 'failed'): void {
       clearTimeout(timer);
-      child.stdout.destroy();
+      stdout.destroy();
       child.unref();
       resolve(outcome);
     }
@@ -82,7 +82,7 @@ async function startProcess(start: ProcessStart): Promise<'ready' | 'already ser
       settle('failed');
     }, patience);
     let said = '';
-    child.stdout.setEncoding('latin1').on('data', (text: string) => {
+    stdout.setEncoding('latin1').on('data', (text: string) => {
       said += text;
       if (said === readyLine) settle('ready');
     });

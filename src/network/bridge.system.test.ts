@@ -1,0 +1,234 @@
+/** What a bridged network does with packets. Servers and clients in containers are busybox's. */
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { get } from 'node:http';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { isAlive, processIdentity } from '../sys/process-identity.ts';
+import type { NetworkDriver, PreparedEndpoint } from './driver.ts';
+import type { Networks } from './networks.ts';
+import type { PortMapping } from './port-mapping.ts';
+import { NetworkProcessClient } from './process/client.ts';
+import { TestContainer } from './testing/test-container.ts';
+import { testIdle, TestHost } from './testing/test-host.ts';
+
+describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s', (link) => {
+  let host: TestHost;
+  let networks: Networks;
+  let driver: NetworkDriver;
+  let running: { container: TestContainer; name: string }[] = [];
+  let servers: Server[] = [];
+
+  beforeAll(async () => {
+    host = await TestHost.create();
+    networks = host.open(link);
+    driver = networks.driver('bridge');
+  });
+
+  afterEach(async () => {
+    for (const { container, name } of running) {
+      container[Symbol.dispose]();
+      await driver.remove(name);
+    }
+    running = [];
+    for (const server of servers) server.close();
+    servers = [];
+  });
+
+  afterAll(() => host[Symbol.asyncDispose]());
+
+  interface Started {
+    readonly endpoint: PreparedEndpoint;
+    readonly container: TestContainer;
+  }
+
+  async function start(name: string, script: string, ...ports: PortMapping[]): Promise<Started> {
+    const endpoint = await driver.prepare({ container: name, name, hostname: name, ports });
+    const container = await TestContainer.create(host.parent, endpoint, script);
+    running.push({ container, name });
+    driver.attach(name, container.pid);
+    container.go();
+    return { endpoint, container };
+  }
+
+  function startWeb(name: string, ...ports: PortMapping[]): Promise<Started> {
+    const page = `mount -t tmpfs none /mnt && echo ${name} > /mnt/index.html`;
+    return start(name, `${page} && exec busybox httpd -f -p 80 -h /mnt`, ...ports);
+  }
+
+  /** The container's output once its script has ended well. */
+  async function outcome({ container }: Started): Promise<string> {
+    const status = await container.end();
+    expect(status, container.output).toBe(0);
+    return container.output;
+  }
+
+  /** A server of the host that says `word` to everybody; its port. */
+  async function hostServer(word: string, address = '127.0.0.1'): Promise<number> {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(`HTTP/1.0 200 OK\r\n\r\n${word}`));
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, address, resolve));
+    return (server.address() as AddressInfo).port;
+  }
+
+  /** The body of a page, or the error's code. */
+  function fetchPage(port: number, address = '127.0.0.1'): Promise<string> {
+    return new Promise((resolve) => {
+      get({ host: address, port, agent: false, timeout: 5000 }, (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => (body += text));
+        response.on('end', () => resolve(body.trim()));
+        response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+      }).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    });
+  }
+
+  async function networkProcess(): Promise<number> {
+    const client = await NetworkProcessClient.connect(`${host.paths.run}/network-bridge.sock`);
+    const { pid } = await client.call('hello', {});
+    client.close();
+    return pid;
+  }
+
+  const tcp = { protocol: 'tcp', containerPort: 80 } as const;
+
+  test('the gateway answers echo requests', async () => {
+    expect(await outcome(await start('a', 'busybox ping -c 2 -W 5 10.88.0.1'))).toContain('2 packets received');
+  });
+
+  test('the host’s own servers are reached by the gateway’s address and by name', async () => {
+    const port = await hostServer('hello from the host');
+    const script = `busybox wget -q -O - http://10.88.0.1:${port}/ && busybox wget -q -O - http://host.docker.internal:${port}/`;
+    expect(await outcome(await start('a', script))).toBe('hello from the hosthello from the host');
+  });
+
+  test('a published port is answered by the container, in IPv4 and IPv6', async () => {
+    const { endpoint } = await startWeb('web', { ...tcp, hostPort: 0 });
+    const [v4, v6] = endpoint.ports;
+    expect(v4).toMatchObject({ hostAddress: '0.0.0.0', protocol: 'tcp', containerPort: 80 });
+    await expect.poll(() => fetchPage(v4!.hostPort), { timeout: 10_000 }).toBe('web');
+    if (v6 !== undefined) {
+      expect(v6.hostPort).toBe(v4!.hostPort);
+      expect(await fetchPage(v6.hostPort, '::1')).toBe('web');
+    }
+    await driver.detach('web');
+    expect(await fetchPage(v4!.hostPort)).toBe('ECONNREFUSED');
+  });
+
+  test('a port that another container has is an error in Docker’s words, and nothing is left of it', async () => {
+    const { endpoint } = await startWeb('first', { ...tcp, hostAddress: '127.0.0.1', hostPort: 0 });
+    const { hostPort } = endpoint.ports[0]!;
+    const free = { ...tcp, hostAddress: '127.0.0.1', hostPort: await unusedPort() };
+    const taken = { ...tcp, hostAddress: '127.0.0.1', hostPort };
+    const second = driver.prepare({ container: 'second', name: 'second', hostname: 's', ports: [free, taken] });
+    await expect(second).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: expect.stringMatching(
+        new RegExp(
+          `^driver failed programming external connectivity on endpoint second \\([\\da-f]{64}\\): ` +
+            `Bind for 127\\.0\\.0\\.1:${hostPort} failed: port is already allocated$`,
+        ),
+      ) as string,
+    });
+    expect(await fetchPage(free.hostPort)).toBe('ECONNREFUSED');
+    await expect.poll(() => fetchPage(hostPort), { timeout: 10_000 }).toBe('first');
+  });
+
+  test('so is a port of any other program', async () => {
+    const hostPort = await hostServer('mine');
+    const mapping = { ...tcp, hostAddress: '127.0.0.1', hostPort };
+    await expect(driver.prepare({ container: 'a', name: 'a', hostname: 'a', ports: [mapping] })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    });
+  });
+
+  test('a killed network process is replaced, and ports are answered again', async () => {
+    const { endpoint } = await startWeb('web', { ...tcp, hostAddress: '127.0.0.1', hostPort: 0 });
+    const { hostPort } = endpoint.ports[0]!;
+    await expect.poll(() => fetchPage(hostPort), { timeout: 10_000 }).toBe('web');
+    const before = await networkProcess();
+    process.kill(before, 'SIGKILL');
+    await expect.poll(() => fetchPage(hostPort), { timeout: 5000, interval: 20 }).toBe('web');
+    expect(await networkProcess()).not.toBe(before);
+  });
+
+  test('and once more when the agent was killed with it', async () => {
+    const { endpoint } = await startWeb('web', { ...tcp, hostAddress: '127.0.0.1', hostPort: 0 });
+    const { hostPort } = endpoint.ports[0]!;
+    await networks[Symbol.asyncDispose]();
+    process.kill(await networkProcess(), 'SIGKILL');
+    await expect.poll(() => fetchPage(hostPort)).toMatch(/^ECONN/);
+    networks = host.open(link);
+    driver = networks.driver('bridge');
+    await driver.recover(new Map([['web', true]]));
+    await expect.poll(() => fetchPage(hostPort), { timeout: 5000, interval: 20 }).toBe('web');
+  });
+
+  test('an agent’s end alone changes nothing, and its successor closes the ports of who ended meanwhile', async () => {
+    const { endpoint } = await startWeb('web', { ...tcp, hostAddress: '127.0.0.1', hostPort: 0 });
+    const { hostPort } = endpoint.ports[0]!;
+    await networks[Symbol.asyncDispose]();
+    await expect.poll(() => fetchPage(hostPort), { timeout: 10_000 }).toBe('web');
+    const before = await networkProcess();
+    networks = host.open(link);
+    driver = networks.driver('bridge');
+    await driver.recover(new Map([['web', false]]));
+    await driver.prepare({ container: 'b', name: 'b', hostname: 'b', ports: [] });
+    expect(await networkProcess()).toBe(before);
+    expect(await fetchPage(hostPort)).toBe('ECONNREFUSED');
+    await driver.remove('b');
+  });
+
+  test('twenty containers at once', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `c${i}`);
+    const started = await Promise.all(names.map((name) => start(name, 'busybox ping -c 1 -W 10 10.88.0.1')));
+    const outputs = await Promise.all(started.map(outcome));
+    expect(outputs.every((output) => output.includes('1 packets received'))).toBe(true);
+  });
+
+  test.runIf(link === 'bridge')('containers reach each other, whether or not there is a network process', async () => {
+    const { endpoint } = await startWeb('web');
+    process.kill(await networkProcess(), 'SIGKILL');
+    const fetches = Array(20).fill(`busybox wget -q -T 5 -O - http://${endpoint.address}/ || exit 1; sleep 0.02`);
+    expect(await outcome(await start('client', `sleep 0.2; ${fetches.join('; ')}`))).toBe('web\n'.repeat(20));
+  });
+
+  test.runIf(link === 'bridge')('a container that takes another’s address is not served under it', async () => {
+    const { endpoint } = await startWeb('victim');
+    const port = await hostServer('served');
+    // CAP_NET_ADMIN over its own namespace is the container's: addresses are its to set.
+    const script =
+      `ip addr flush dev eth0; ip addr add ${endpoint.address}/16 dev eth0; ip route add default via 10.88.0.1; ` +
+      `busybox wget -q -T 2 -O - http://10.88.0.1:${port}/ || echo refused`;
+    expect(await outcome(await start('thief', script))).toContain('refused');
+  });
+
+  test('without containers the network process leaves after a while, and comes again', async () => {
+    const { container } = await start('a', 'true');
+    await container.end();
+    await driver.remove('a');
+    running = [];
+    const identity = processIdentity(await networkProcess());
+    expect(isAlive(identity)).toBe(true);
+    await expect.poll(() => isAlive(identity), { timeout: 4 * testIdle }).toBe(false);
+    expect(await outcome(await start('b', 'busybox ping -c 1 -W 5 10.88.0.1'))).toContain('1 packets received');
+  });
+
+  async function unusedPort(): Promise<number> {
+    const port = await hostServer('');
+    await new Promise((resolve) => servers.pop()!.close(resolve));
+    return port;
+  }
+});
+
+test('the network process ends with the holder', async () => {
+  const host = await TestHost.create();
+  const driver = host.open().driver('bridge');
+  await driver.prepare({ container: 'a', name: 'a', hostname: 'a', ports: [] });
+  const client = await NetworkProcessClient.connect(`${host.paths.run}/network-bridge.sock`);
+  const identity = processIdentity((await client.call('hello', {})).pid);
+  client.close();
+  await host[Symbol.asyncDispose]();
+  await expect.poll(() => isAlive(identity), { timeout: 5000 }).toBe(false);
+});
