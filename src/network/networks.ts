@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { processEntry } from '../base/install.ts';
+import { HOLDER_FD } from '../holder/holder-plan.ts';
+import { type Holder, takeHolderFd } from '../holder/holder.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { probeVeth } from '../sys/netlink-requests.ts';
 import { errorCode } from '../sys/system-error.ts';
@@ -12,7 +14,7 @@ import type { ContainerLink, HubLinks } from './container-link.ts';
 import type { NetworkDriver } from './driver.ts';
 import { parseResolvConf } from './etc-files.ts';
 import { chooseSubnet, parseRoutes } from './host-routes.ts';
-import { Hub, type HubAccess } from './hub.ts';
+import { Hub } from './hub.ts';
 import { formatAddress, formatMac, formatSubnet, macOfAddress, parseAddress, parseSubnet } from './ipv4.ts';
 import { NetworkService } from './network-service.ts';
 import { hostDriver, noneDriver } from './plain-drivers.ts';
@@ -23,9 +25,7 @@ import { TapLink } from './tap-link.ts';
 
 export interface NetworksOptions {
   readonly paths: StatePaths;
-  readonly hub: HubAccess;
-  /** How many group ids containers' user namespaces map, from 0 on. */
-  readonly groups: number;
+  readonly holder: Holder;
   /** Something that a user of the agent's log should know. */
   readonly log: (message: string) => void;
   /** How long a network process stays without containers, in ms. Default: five minutes. */
@@ -54,7 +54,12 @@ export class Networks implements AsyncDisposable {
   constructor(options: NetworksOptions) {
     this.#options = options;
     this.#records = new NetworkRecords(options.paths.networks);
-    this.#hub = new Hub(options.hub);
+    const { holder } = options;
+    this.#hub = new Hub({
+      id: JSON.stringify(holder.process),
+      pid: holder.process.pid,
+      take: (what) => takeHolderFd(holder, HOLDER_FD[what]),
+    });
   }
 
   /** The driver of that network. Throws NOT_FOUND in Docker's words. */
@@ -74,7 +79,7 @@ export class Networks implements AsyncDisposable {
   }
 
   #open(network: string): NetworkDriver {
-    const { groups } = this.#options;
+    const groups = this.#options.holder.map.gid.reduce((sum, { count }) => sum + count, 0);
     if (network === 'none') return noneDriver(groups);
     if (network === 'host') return hostDriver();
     if (network !== defaultNetwork) {

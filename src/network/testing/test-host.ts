@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openState, type StatePaths } from '../../state/paths.ts';
 import { nestedMap } from '../../base/id-extents.ts';
-import { HOLDER_FD } from '../../holder/holder-plan.ts';
-import { ensureHolder, type Holder, takeHolderFd } from '../../holder/holder.ts';
+import { ensureHolder, type Holder } from '../../holder/holder.ts';
 import { Networks, type NetworksOptions } from '../networks.ts';
 import type { Parent } from './test-container.ts';
 
@@ -45,12 +44,7 @@ export class TestHost implements AsyncDisposable {
   open(link?: NetworksOptions['link']): Networks {
     const networks = new Networks({
       paths: this.paths,
-      hub: {
-        id: JSON.stringify(this.holder.process),
-        pid: this.holder.process.pid,
-        take: (what) => takeHolderFd(this.holder, HOLDER_FD[what]),
-      },
-      groups: this.groups,
+      holder: this.holder,
       log: () => undefined,
       idle: testIdle,
       ...(link === undefined ? {} : { link }),
