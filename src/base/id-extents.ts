@@ -22,7 +22,7 @@ export function mapText(extents: readonly IdExtent[]): string {
   return extents.map(({ inside, outside, count }) => `${inside} ${outside} ${count}\n`).join('');
 }
 
-/** Whether an id of the container exists in the map. */
-export function isMapped(extents: readonly IdExtent[], id: number): boolean {
-  return extents.some(({ inside, count }) => id >= inside && id < inside + count);
+/** How many ids the map gives, which are those from 0 on. */
+export function idCount(extents: readonly IdExtent[]): number {
+  return extents.reduce((count, extent) => count + extent.count, 0);
 }

@@ -75,7 +75,7 @@ export class LogWriter implements Disposable {
 
 /** Not for appending: splice(2) refuses that. */
 function openStream(folder: string, stream: StreamName): number {
-  return openSync(logPath(folder, stream), constants.O_RDWR | constants.O_CREAT | constants.O_CLOEXEC, 0o600);
+  return openSync(logPath(folder, stream), constants.O_RDWR | constants.O_CREAT, 0o600);
 }
 
 function indexedBytes(index: number): Record<StreamName, number> {

@@ -28,7 +28,8 @@ export function takeMonitorFds(paths: StatePaths, id: string, as: 'agent' | 'cli
   try {
     writeSync(connection, as === 'agent' ? 'A' : 'C');
     const { data, fds } = receiveWithFds(connection, 1);
-    if (data.length === 0) throw Object.assign(new Error('the monitor has closed the connection'), { code: 'ECONNRESET' });
+    if (data.length === 0)
+      throw Object.assign(new Error('the monitor has closed the connection'), { code: 'ECONNRESET' });
     return { connection, exited: data.toString() === 'X', fds };
   } catch (error) {
     closeSync(connection);

@@ -21,7 +21,13 @@ export class OutputPump {
   readonly #report: (problem: string) => void;
 
   /** `fds` as the monitor hands them over; they belong to the pump from here on. */
-  constructor(poller: Poller, log: LogWriter, fds: readonly number[], terminal: boolean, report: (problem: string) => void) {
+  constructor(
+    poller: Poller,
+    log: LogWriter,
+    fds: readonly number[],
+    terminal: boolean,
+    report: (problem: string) => void,
+  ) {
     this.#poller = poller;
     this.#log = log;
     this.#fds = fds;

@@ -1,0 +1,122 @@
+/** Asking the agent, which is started where there is none. */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processEntry } from '../base/install.ts';
+import { EngineError, type EngineErrorCode } from '../engine/engine-error.ts';
+import type { RequestName, Requests } from '../engine/requests.ts';
+import { tryLock } from '../state/lock.ts';
+import type { StatePaths } from '../state/paths.ts';
+import { socketAddress } from '../state/socket-address.ts';
+import { sendWithFds } from '../sys/fd-passing.ts';
+import { errorCode } from '../sys/system-error.ts';
+import { connectUnix } from '../sys/unix-connect.ts';
+
+/** How long a new agent may take to listen: it takes over every container first. */
+const PATIENCE = 30_000;
+const SEND_TIMEOUT = 10_000;
+
+/** The agent was killed before it answered. What it was asked may have been done or not. */
+export class AgentGone extends Error {}
+
+interface Message {
+  readonly result?: unknown;
+  readonly error?: { readonly code: EngineErrorCode; readonly message: string };
+  readonly exitCode?: number;
+}
+
+/** A request that has been answered; its connection stays for what follows. */
+export interface Answer<Name extends RequestName> {
+  readonly result: Requests[Name]['result'];
+  /** The next message, as `{exitCode}` of a start with `wait`. Rejects with AgentGone. */
+  next(): Promise<{ exitCode?: number }>;
+  close(): void;
+}
+
+/** Sends a request and resolves with its result. Throws the engine's error, or AgentGone. */
+export async function askAgent<Name extends RequestName>(
+  paths: StatePaths,
+  method: Name,
+  params: Requests[Name]['params'],
+  fds: readonly number[] = [],
+): Promise<Requests[Name]['result']> {
+  const answer = await openRequest(paths, method, params, fds);
+  answer.close();
+  return answer.result;
+}
+
+/** As askAgent, for requests after whose result more comes. */
+export async function openRequest<Name extends RequestName>(
+  paths: StatePaths,
+  method: Name,
+  params: Requests[Name]['params'],
+  fds: readonly number[] = [],
+): Promise<Answer<Name>> {
+  const fd = await connectAgent(paths);
+  const line = Buffer.from(`${JSON.stringify({ method, params })}\n`);
+  sendAll(fd, line, fds);
+  const socket = new Socket({ fd });
+  socket.on('error', () => undefined);
+  const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]();
+  async function next(): Promise<Message> {
+    const { value, done } = await lines.next();
+    if (done === true) throw new AgentGone('The agent ended before it answered');
+    return JSON.parse(value) as Message;
+  }
+  const { result, error } = await next();
+  if (error !== undefined) {
+    socket.destroy();
+    throw new EngineError(error.code, error.message);
+  }
+  return {
+    result: result as Requests[Name]['result'],
+    next: next as Answer<Name>['next'],
+    close: () => socket.destroy(),
+  };
+}
+
+/** The fds go with the first piece. */
+function sendAll(fd: number, line: Buffer, fds: readonly number[]): void {
+  const piece = 1 << 16;
+  for (let at = 0; at < line.length; at += piece) sendWithFds(fd, line.subarray(at, at + piece), at === 0 ? fds : []);
+}
+
+/** A connection to the agent. */
+async function connectAgent(paths: StatePaths): Promise<number> {
+  const deadline = performance.now() + PATIENCE;
+  for (let pause = 2; ; pause = Math.min(2 * pause, 20)) {
+    try {
+      using address = socketAddress(join(paths.run, 'agent.sock'));
+      return connectUnix(address.path, SEND_TIMEOUT);
+    } catch (error) {
+      if (!['ENOENT', 'ECONNREFUSED', 'EAGAIN'].includes(errorCode(error) ?? '')) throw error;
+    }
+    startAgent(paths);
+    if (performance.now() > deadline) {
+      throw new EngineError('FAILED', `The agent does not answer; see ${join(paths.run, 'agent.log')}`);
+    }
+    await sleep(pause);
+  }
+}
+
+/** Starts an agent unless one runs or is about to: whoever holds the lock is one, or has started one. */
+function startAgent(paths: StatePaths): void {
+  const lock = tryLock(join(paths.run, 'agent.lock'));
+  if (lock === undefined) return;
+  const log = openSync(join(paths.run, 'agent.log'), 'a', 0o600);
+  try {
+    const child = spawn(process.execPath, ['--no-warnings', '--v8-pool-size=0', processEntry('agent'), paths.root], {
+      stdio: ['ignore', log, log, lock.fd],
+      detached: true,
+      cwd: '/',
+    });
+    child.on('error', () => undefined);
+    child.unref();
+  } finally {
+    closeSync(log);
+    lock[Symbol.dispose]();
+  }
+}

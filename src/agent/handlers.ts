@@ -1,0 +1,133 @@
+/** What each request does: decode, call the engine, answer. */
+import { createContainer, checkName } from '../engine/create.ts';
+import { findContainer, listContainers } from '../engine/container.ts';
+import { saveConfig, type EngineContext } from '../engine/context.ts';
+import { EngineError } from '../engine/engine-error.ts';
+import { execInContainer, type ExecFds } from '../engine/exec.ts';
+import { imageMountKey } from '../engine/lower.ts';
+import { removeContainer } from '../engine/remove.ts';
+import type { ConsoleSize, RequestName, Requests } from '../engine/requests.ts';
+import { startContainer } from '../engine/start.ts';
+import { awaitEnd, signalContainer, signalNumber, stopContainer } from '../engine/stop.ts';
+import { createVolume, removeVolume } from '../engine/volumes.ts';
+import { findHolder } from '../holder/holder.ts';
+import { removeMount } from '../image-server/client.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+
+export interface Connection {
+  /** What came with the request. They are closed when it has been answered. */
+  readonly fds: readonly number[];
+  /** Sends a line. */
+  say(value: unknown): void;
+  /** The client has gone. */
+  readonly closed: Promise<void>;
+}
+
+export type AnyRequest = { [Name in RequestName]: { method: Name; params: Requests[Name]['params'] } }[RequestName];
+
+type Handler<Name extends RequestName> = (
+  context: EngineContext,
+  params: Requests[Name]['params'],
+  connection: Connection,
+) => Promise<void>;
+
+export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
+  async create(context, { request }, connection) {
+    const { config } = await createContainer(context, request);
+    connection.say({ result: { id: config.id } });
+  },
+
+  async run(context, { request, consoleSize, wait }, connection) {
+    const { config } = await createContainer(context, request);
+    try {
+      await startAndWait(context, config.id, consoleSize, wait, connection);
+    } catch (error) {
+      if (request.autoRemove) await removeContainer(context, config.id, { force: true, volumes: true });
+      throw error;
+    }
+  },
+
+  async start(context, { container, consoleSize, wait }, connection) {
+    await startAndWait(context, findContainer(context.paths, container).config.id, consoleSize, wait, connection);
+  },
+
+  async stop(context, { container, ...options }, connection) {
+    await stopContainer(context, findContainer(context.paths, container).config.id, options);
+    connection.say({ result: {} });
+  },
+
+  async restart(context, { container, ...options }, connection) {
+    const { id } = findContainer(context.paths, container).config;
+    await stopContainer(context, id, options);
+    await startContainer(context, id);
+    connection.say({ result: {} });
+  },
+
+  kill(context, { container, signal }, connection) {
+    signalContainer(findContainer(context.paths, container), signalNumber(signal));
+    connection.say({ result: {} });
+    return Promise.resolve();
+  },
+
+  async remove(context, { container, force, volumes }, connection) {
+    await removeContainer(context, findContainer(context.paths, container).config.id, { force, volumes });
+    connection.say({ result: {} });
+  },
+
+  async rename(context, { container, name }, connection) {
+    const { id } = findContainer(context.paths, container).config;
+    await context.exclusive(id, () => {
+      const { folder, config } = findContainer(context.paths, id);
+      checkName(name, new Map(listContainers(context.paths).map((each) => [each.config.name, each.config.id])));
+      saveConfig(folder, { ...config, name: name.replace(/^\//, '') });
+      return Promise.resolve();
+    });
+    connection.say({ result: {} });
+  },
+
+  async wait(context, { container }, connection) {
+    connection.say({
+      result: { exitCode: await awaitEnd(context, findContainer(context.paths, container).config.id) },
+    });
+  },
+
+  exec(context, request, connection) {
+    if (connection.fds.length !== 4) throw new EngineError('INVALID', 'exec comes with four file descriptors');
+    execInContainer(context, request, connection.fds as unknown as ExecFds);
+    connection.say({ result: {} });
+    return Promise.resolve();
+  },
+
+  createVolume(context, params, connection) {
+    connection.say({ result: { name: createVolume(context.paths, params).name } });
+    return Promise.resolve();
+  },
+
+  async removeVolume(context, { name, force }, connection) {
+    await removeVolume(context.paths, await context.holder(), name, force);
+    connection.say({ result: {} });
+  },
+
+  async forgetImage(context, { manifest }, connection) {
+    await removeMount(context.paths, findHolder(context.paths), imageMountKey(manifest));
+    connection.say({ result: {} });
+  },
+
+  status(context, _params, connection) {
+    connection.say({ result: { pid: process.pid, version: packageJson.version, running: context.running.size } });
+    return Promise.resolve();
+  },
+};
+
+async function startAndWait(
+  context: EngineContext,
+  id: string,
+  consoleSize: ConsoleSize | undefined,
+  wait: boolean,
+  connection: Connection,
+): Promise<void> {
+  const started = await startContainer(context, id, consoleSize);
+  const ended = wait ? awaitEnd(context, id) : undefined;
+  connection.say({ result: started });
+  if (ended !== undefined) connection.say({ exitCode: await ended });
+}

@@ -1,0 +1,52 @@
+/**
+ * The agent: one process per user, the engine at work. Started by the first command that needs it, or by the monitor of
+ * a container whose agent is gone; leaves when nothing has run for some minutes. It keeps nothing that is not on disk or
+ * in the monitors' hands, so it may be killed at any moment.
+ *
+ * argv: the state's root. Fd 3: the agent's lock, held for life, taken by whoever started it.
+ */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { adoptContainers } from '../engine/ending.ts';
+import { EngineContext } from '../engine/context.ts';
+import { sweepVolumes } from '../engine/volumes.ts';
+import { openState } from '../state/paths.ts';
+import { Poller } from '../sys/poller.ts';
+import { AgentServer } from './server.ts';
+import { watchServers } from './watch-servers.ts';
+
+const IDLE_MINUTES = 5;
+
+const paths = openState(process.argv[2]);
+const logFile = join(paths.run, 'agent.log');
+
+function log(message: string): void {
+  try {
+    appendFileSync(logFile, `${new Date().toISOString()} ${message}\n`, { mode: 0o600 });
+  } catch {
+    // A full disk must not end the agent.
+  }
+}
+
+process.on('uncaughtException', (error) => log(`uncaught: ${error.stack ?? error.message}`));
+process.on('unhandledRejection', (error) =>
+  log(`unhandled: ${error instanceof Error ? (error.stack ?? '') : String(error)}`),
+);
+process.title = 'trun-agent';
+
+const poller = new Poller();
+const context = new EngineContext(paths, poller, log);
+await adoptContainers(context);
+await sweepVolumes(paths, () => context.holder());
+const server = new AgentServer(context);
+server.listen();
+watchServers(context);
+
+let idleSince = Date.now();
+setInterval(() => {
+  if (context.running.size > 0 || server.busy) idleSince = Date.now();
+  if (Date.now() - idleSince > IDLE_MINUTES * 60_000) {
+    server.close();
+    void context.close().then(() => process.exit(0));
+  }
+}, 10_000).unref();

@@ -1,0 +1,125 @@
+/**
+ * A terminal's end of a running container: its output from the log's files, its input straight into its stdin or its
+ * pseudo terminal, by an fd that its monitor hands over. No agent is in the way of either, so none is missed.
+ */
+import { closeSync, createWriteStream } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import tty from 'node:tty';
+import type { StatePaths } from '../state/paths.ts';
+import { setWindowSize } from '../sys/window-size.ts';
+import type { Container } from './container.ts';
+import { DetachKeys } from './detach-keys.ts';
+import { followLog } from './follow-log.ts';
+import { LogReader } from './log-store.ts';
+import { closeContainerStdin, takeMonitorFds } from './monitor-link.ts';
+
+export interface AttachOptions {
+  /** Absent: the container's stdin is left alone. */
+  readonly stdin?: Readable;
+  /** Absent: that stream is not wanted. */
+  readonly stdout?: Writable;
+  readonly stderr?: Writable;
+  /** Position in the log's index to begin at; absent: what comes from now on. */
+  readonly from?: number;
+  /** As `--detach-keys`; default ctrl-p,ctrl-q. */
+  readonly detachKeys?: string;
+  /** Settles with the exit code when the container has ended and all of its output is in the log. */
+  readonly ended: Promise<number>;
+}
+
+/** Resolves when the container has ended and its output is written, or when the user has typed the detach keys. */
+export async function attachContainer(
+  paths: StatePaths,
+  container: Container,
+  options: AttachOptions,
+): Promise<number | 'detached'> {
+  const { stdin, stdout, stderr, from, ended } = options;
+  using log = LogReader.open(container.folder);
+  if (log === undefined) throw new Error(`Cannot attach to ${container.config.name}: it has not been started`);
+  log.seek(from ?? Number.MAX_SAFE_INTEGER);
+
+  const detached = Promise.withResolvers<'detached'>();
+  const input =
+    stdin === undefined && container.config.request.options.tty !== true ? undefined : openInput(paths, container);
+  try {
+    if (input !== undefined && stdin !== undefined) {
+      pumpInput(stdin, input, new DetachKeys(options.detachKeys), () => detached.resolve('detached'));
+    }
+    const stop = new AbortController();
+    const end = Promise.race([ended, detached.promise]).finally(() => stop.abort());
+    await followLog(container.folder, log, stop.signal, async ({ stream, data }) => {
+      const to = stream === 'stdout' ? stdout : stderr;
+      if (to?.write(data) === false) await new Promise((resolve) => to.once('drain', resolve));
+    });
+    return await end;
+  } finally {
+    input?.release();
+  }
+}
+
+interface ContainerInput {
+  write(data: Buffer): void;
+  /** The user's input has ended. */
+  end(): void;
+  release(): void;
+}
+
+/** The container's stdin, or undefined where it has none open. Terminals follow the window of ours from here on. */
+function openInput(paths: StatePaths, { config }: Container): ContainerInput | undefined {
+  const { id, request } = config;
+  const { connection, fds } = takeMonitorFds(paths, id, 'client');
+  closeSync(connection);
+  const terminal = request.options.tty === true;
+  const [first, second, third] = fds;
+  const unwanted = terminal ? [second, third] : [first, second];
+  for (const fd of unwanted) if (fd !== undefined) closeSync(fd);
+  if (terminal) return terminalInput(first!);
+  return third === undefined ? undefined : pipeInput(third, () => closeContainerStdin(paths, id));
+}
+
+function terminalInput(master: number): ContainerInput {
+  const stream = new tty.ReadStream(master);
+  stream.on('error', () => undefined);
+  function resize(): void {
+    if (process.stdout.isTTY) setWindowSize(master, process.stdout.rows, process.stdout.columns);
+  }
+  resize();
+  process.stdout.on('resize', resize);
+  return {
+    write: (data) => void stream.write(data),
+    end: () => void stream.write(Buffer.from([4])), // ^D, as a terminal's user would say it
+    release() {
+      process.stdout.off('resize', resize);
+      stream.destroy();
+    },
+  };
+}
+
+function pipeInput(fd: number, closeStdin: () => void): ContainerInput {
+  // Writes run on a thread: a container that does not read must not hold us up.
+  const stream = createWriteStream('', { fd });
+  stream.on('error', () => undefined);
+  return {
+    write: (data) => void stream.write(data),
+    end() {
+      stream.end();
+      finished(stream)
+        .catch(() => undefined)
+        .then(closeStdin)
+        .catch(() => undefined); // it has ended meanwhile
+    },
+    release: () => void stream.destroy(),
+  };
+}
+
+function pumpInput(stdin: Readable, input: ContainerInput, keys: DetachKeys, detach: () => void): void {
+  const raw = stdin === process.stdin && process.stdin.isTTY;
+  stdin.on('data', (data: Buffer) => {
+    if (!raw) return input.write(data);
+    const { pass, detached } = keys.feed(data);
+    if (pass.length > 0) input.write(pass);
+    if (detached) detach();
+  });
+  stdin.on('end', () => input.end());
+}

@@ -1,0 +1,108 @@
+/** What the engine's use cases share, in the process that runs containers: the agent. */
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
+import { ensureHolder, type Holder } from '../holder/holder.ts';
+import { Networks } from '../network/networks.ts';
+import { writeJson } from '../state/atomic-file.ts';
+import type { StatePaths } from '../state/paths.ts';
+import type { Poller } from '../sys/poller.ts';
+import { isAlive } from '../sys/process-identity.ts';
+import type { Container, ContainerConfig, ContainerState } from './container.ts';
+import { openEngineImages, type EngineImages } from './images.ts';
+import type { RunningContainer } from './running-container.ts';
+
+interface EngineEvents {
+  /** A container has ended and its state is on disk. */
+  ended: [id: string, state: ContainerState];
+}
+
+export class EngineContext {
+  readonly paths: StatePaths;
+  readonly poller: Poller;
+  readonly images: EngineImages;
+  readonly running = new Map<string, RunningContainer>();
+  readonly events = new EventEmitter<EngineEvents>();
+  /** For what a user of the agent's log should know. */
+  readonly log: (message: string) => void;
+  #holder: Promise<Holder> | undefined;
+  #networks: { readonly holder: Holder; readonly networks: Networks } | undefined;
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  constructor(paths: StatePaths, poller: Poller, log: (message: string) => void) {
+    this.paths = paths;
+    this.poller = poller;
+    this.log = log;
+    this.images = openEngineImages(paths);
+    this.events.setMaxListeners(0);
+  }
+
+  /** The user's holder, started when it is needed and again when it has been killed. */
+  async holder(): Promise<Holder> {
+    if (this.#holder !== undefined) {
+      const holder = await this.#holder.catch(() => undefined);
+      if (holder !== undefined && isAlive(holder.process)) return holder;
+    }
+    this.#holder = ensureHolder(this.paths);
+    return this.#holder;
+  }
+
+  /** The user's networks, in the holder's hub. */
+  async networks(): Promise<Networks> {
+    const holder = await this.holder();
+    if (this.#networks?.holder !== holder) {
+      await this.#networks?.networks[Symbol.asyncDispose]();
+      const networks = new Networks({ paths: this.paths, holder, log: this.log });
+      this.#networks = { holder, networks };
+    }
+    return this.#networks.networks;
+  }
+
+  /** Runs one piece of work on a container after another. */
+  async exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(id);
+    const now = (async () => {
+      await before?.catch(() => undefined);
+      return work();
+    })();
+    this.#queues.set(id, now);
+    try {
+      return await now;
+    } finally {
+      if (this.#queues.get(id) === now) this.#queues.delete(id);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#networks?.networks[Symbol.asyncDispose]();
+    this.poller.close();
+  }
+}
+
+/**
+ * Puts a container's state on record. A container that goes when it ends has nothing to survive a crash of the machine
+ * for: its record is safe against kill -9, without waiting for the disk.
+ */
+export function saveState({ folder, config }: Pick<Container, 'folder' | 'config'>, state: ContainerState): void {
+  save(join(folder, 'state.json'), state, config);
+}
+
+export function saveConfig(folder: string, config: ContainerConfig): void {
+  save(join(folder, 'config.json'), config, config);
+}
+
+function save(path: string, value: unknown, config: ContainerConfig): void {
+  if (config.request.autoRemove) replaceFile(path, `${JSON.stringify(value)}\n`);
+  else writeJson(path, value);
+}
+
+function replaceFile(path: string, content: string): void {
+  const temporary = `${path}.tmp`;
+  try {
+    writeFileSync(temporary, content, { mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,133 @@
+/** Making a container: everything that `run` does before anything runs. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { syncFolder } from '../state/atomic-file.ts';
+import { resolveCommand } from '../oci/command.ts';
+import { InvalidInput } from '../oci/invalid-input.ts';
+import { containerCapabilities } from '../oci/image-to-spec.ts';
+import { probeKernelOverlay, writableLayer } from '../storage/probe.ts';
+import type { WritableKind } from '../storage/writable-layer.ts';
+import {
+  findContainer,
+  listContainers,
+  type Container,
+  type ContainerConfig,
+  type ContainerRequest,
+} from './container.ts';
+import { saveConfig, saveState, type EngineContext } from './context.ts';
+import { EngineError } from './engine-error.ts';
+import { findSource, type Source } from './lower.ts';
+import { generateName } from './names.ts';
+import { createVolume, readVolume } from './volumes.ts';
+
+/** Docker's rule for names. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** Makes a container and returns it. Nothing is left behind where that fails. */
+export async function createContainer(context: EngineContext, request: ContainerRequest): Promise<Container> {
+  const { paths } = context;
+  const source = findSource(context, request);
+  const command = checkCommand(source, request);
+  const name = chooseName(context, request.name);
+  const id = randomBytes(32).toString('hex');
+  const writable = await chooseWritable(context, request);
+  checkNetwork(context, request);
+
+  const config: ContainerConfig = {
+    version: 1,
+    id,
+    name,
+    created: new Date().toISOString(),
+    request,
+    ...(source.image === undefined ? {} : { image: { id: source.image.id, manifest: source.image.manifest } }),
+    command,
+    writable,
+    volumes: provideVolumes(context, request, source),
+  };
+  const folder = join(paths.containers, id);
+  const draft = mkdtempSync(join(paths.containers, 'new-'));
+  try {
+    writableLayer(writable).create(draft);
+    mkdirSync(join(draft, 'root'));
+    saveConfig(draft, config);
+    const state = { status: 'created', starts: 0, logStart: 0 } as const;
+    saveState({ folder: draft, config }, state);
+    renameSync(draft, folder);
+    if (!request.autoRemove) syncFolder(paths.containers);
+    return { folder, config, state };
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** What can be known to fail later fails now. */
+function checkCommand({ config }: Source, request: ContainerRequest): string[] {
+  try {
+    containerCapabilities(request.options);
+    return resolveCommand(config, request.options.args ?? [], request.options.entrypoint);
+  } catch (error) {
+    if (error instanceof InvalidInput) throw new EngineError('INVALID', error.message, { cause: error });
+    throw error;
+  }
+}
+
+function chooseName({ paths }: EngineContext, wanted: string | undefined): string {
+  const taken = new Map(listContainers(paths).map(({ config }) => [config.name, config.id]));
+  if (wanted === undefined) return generateName((name) => taken.has(name));
+  checkName(wanted, taken);
+  return wanted.replace(/^\//, '');
+}
+
+/** Throws where a name cannot be or is another container's. */
+export function checkName(wanted: string, taken: ReadonlyMap<string, string>): void {
+  const name = wanted.replace(/^\//, '');
+  if (!NAME.test(name)) {
+    throw new EngineError('INVALID', `Invalid container name (${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  }
+  const owner = taken.get(name);
+  if (owner === undefined) return;
+  throw new EngineError(
+    'CONFLICT',
+    `Conflict. The container name "/${name}" is already in use by container "${owner}". ` +
+      'You have to remove (or rename) that container to be able to reuse that name.',
+  );
+}
+
+async function chooseWritable(context: EngineContext, { storage }: ContainerRequest): Promise<WritableKind> {
+  const limited = storage.size !== undefined || storage.inodes !== undefined;
+  if (storage.writable === 'fuse' || (limited && storage.writable === 'auto')) return 'fuse';
+  const { kernel, reason } = await probeKernelOverlay(context.paths, await context.holder());
+  if (kernel) return 'kernel';
+  if (storage.writable === 'auto') return 'fuse';
+  throw new EngineError(
+    'UNSUPPORTED',
+    `This host cannot give a kernel writable layer (${reason}); use --storage-opt writable=fuse`,
+  );
+}
+
+function checkNetwork({ paths }: EngineContext, { network }: ContainerRequest): void {
+  if (network.startsWith('container:')) findContainer(paths, network.slice('container:'.length));
+}
+
+/** The volumes that the request and the image name, made where they are missing: mount point -> volume. */
+function provideVolumes(
+  { paths }: EngineContext,
+  { mounts }: ContainerRequest,
+  { config }: Source,
+): Record<string, string> {
+  const volumes: Record<string, string> = {};
+  for (const mount of mounts) {
+    if (mount.type !== 'volume') continue;
+    const known = mount.source === '' ? undefined : readVolume(paths, mount.source);
+    const volume =
+      known ?? createVolume(paths, { ...(mount.source === '' ? {} : { name: mount.source }), labels: mount.labels });
+    volumes[mount.target] = volume.name;
+  }
+  for (const target of Object.keys(config.Volumes ?? {})) {
+    if (mounts.some((mount) => mount.target === target)) continue;
+    volumes[target] = createVolume(paths, { labels: {} }).name;
+  }
+  return volumes;
+}

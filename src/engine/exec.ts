@@ -1,0 +1,79 @@
+/**
+ * `exec`, on the agent's side. The client's stdio and a status socket of the client's go to the new process by way of
+ * the agent, which is then out of it: an exec outlives its agent, and its output passes through nobody else's hands.
+ */
+import { mergeEnvironment } from '../oci/environment.ts';
+import { containerCapabilities } from '../oci/image-to-spec.ts';
+import { InvalidInput } from '../oci/invalid-input.ts';
+import type { Process } from '../oci/runtime-spec.ts';
+import { resolveUser } from '../oci/user.ts';
+import { startMonitorFor } from '../monitor/start.ts';
+import { execPlan } from '../runtime/exec-plan.ts';
+import { isAlive } from '../sys/process-identity.ts';
+import { seccompFilter } from './container-spec.ts';
+import { findContainer, type Container } from './container.ts';
+import type { EngineContext } from './context.ts';
+import { EngineError } from './engine-error.ts';
+import { findSource } from './lower.ts';
+import type { ExecRequest } from './requests.ts';
+import { readTextBelow } from './root-files.ts';
+
+/** stdin, stdout, stderr and the status socket: theirs stay theirs. */
+export type ExecFds = readonly [stdin: number, stdout: number, stderr: number, status: number];
+
+/** Starts a program in a running container. What becomes of it, its status socket tells (MonitorRecord). */
+export function execInContainer(
+  context: EngineContext,
+  request: ExecRequest,
+  [stdin, stdout, stderr, status]: ExecFds,
+): void {
+  const container = findContainer(context.paths, request.container);
+  const first = container.state.process;
+  if (container.state.status !== 'running' || !isAlive(first)) {
+    throw new EngineError('CONFLICT', `container ${container.config.id} is not running`);
+  }
+  const plan = execPlan({
+    process: execProcess(context, container, request, first.pid),
+    pid: first.pid,
+    seccomp: request.privileged ? undefined : seccompFilter(container),
+  });
+  startMonitorFor(status, plan, [stdin, stdout, stderr]);
+}
+
+function execProcess(context: EngineContext, container: Container, request: ExecRequest, pid: number): Process {
+  const { options } = container.config.request;
+  const { config } = findSource(context, container.config.request);
+  const root = `/proc/${pid}/root`;
+  try {
+    const users = { passwd: readTextBelow(root, 'etc/passwd'), group: readTextBelow(root, 'etc/group') };
+    const { home, ...user } = resolveUser(request.user ?? options.user ?? config.User ?? '', users, options.groupAdd);
+    const capabilities = containerCapabilities({
+      ...options,
+      privileged: request.privileged || options.privileged === true,
+    });
+    const hostname = options.hostname ?? container.config.id.slice(0, 12);
+    return {
+      terminal: request.tty,
+      ...(request.consoleSize === undefined ? {} : { consoleSize: { ...request.consoleSize } }),
+      user,
+      args: [...request.args],
+      env: mergeEnvironment({
+        image: config.Env ?? [],
+        user: [...(options.env ?? []), ...request.env],
+        hostname,
+        tty: request.tty,
+        home,
+      }),
+      cwd:
+        request.workdir ??
+        options.workdir ??
+        (config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir),
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      rlimits: [...(options.ulimits ?? [])],
+      noNewPrivileges: options.noNewPrivileges ?? false,
+    };
+  } catch (error) {
+    if (error instanceof InvalidInput) throw new EngineError('INVALID', error.message, { cause: error });
+    throw error;
+  }
+}

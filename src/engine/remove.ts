@@ -1,0 +1,74 @@
+/** Removing containers. A removal that was begun is finished, by the next agent if need be. */
+import { readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writableLayer } from '../storage/probe.ts';
+import { listContainers, readContainer, type ContainerConfig } from './container.ts';
+import type { EngineContext } from './context.ts';
+import { readJson } from '../state/atomic-file.ts';
+import { EngineError } from './engine-error.ts';
+import { killAndWait } from './stop.ts';
+import { readVolume, removeVolume } from './volumes.ts';
+
+const REMOVED = 'removed-';
+
+export interface RemoveOptions {
+  /** Kill it first where it runs. */
+  readonly force: boolean;
+  /** Its volumes without a name go as well. */
+  readonly volumes: boolean;
+}
+
+export async function removeContainer(
+  context: EngineContext,
+  id: string,
+  { force, volumes }: RemoveOptions,
+): Promise<void> {
+  const { paths } = context;
+  const before = readContainer(paths, id);
+  if (before === undefined) return;
+  if (before.state.status === 'running') {
+    if (!force) {
+      throw new EngineError(
+        'CONFLICT',
+        `cannot remove container "/${before.config.name}": container is running: stop the container before removing or force remove`,
+      );
+    }
+    await killAndWait(context, id);
+  }
+  await context.exclusive(id, async () => {
+    const container = readContainer(paths, id);
+    if (container === undefined) return;
+    const { network } = container.config.request;
+    if (!network.startsWith('container:')) await (await context.networks()).driver(network).remove(id);
+    // From here on it is gone for everybody; its name is free.
+    renameSync(container.folder, join(paths.containers, `${REMOVED}${id}`));
+  });
+  await finishRemoval(context, `${REMOVED}${id}`);
+  if (volumes) await removeAnonymousVolumes(context, before.config);
+}
+
+async function removeAnonymousVolumes(context: EngineContext, config: ContainerConfig): Promise<void> {
+  for (const name of Object.values(config.volumes)) {
+    const shared = listContainers(context.paths).some((other) => Object.values(other.config.volumes).includes(name));
+    if (readVolume(context.paths, name)?.anonymous !== true || shared) continue;
+    await removeVolume(context.paths, await context.holder(), name, true);
+  }
+}
+
+/** Removes what removals that were killed have left. */
+export async function sweepRemoved(context: EngineContext): Promise<void> {
+  for (const name of readdirSync(context.paths.containers))
+    if (name.startsWith(REMOVED)) await finishRemoval(context, name);
+}
+
+async function finishRemoval(context: EngineContext, name: string): Promise<void> {
+  const { paths } = context;
+  const folder = join(paths.containers, name);
+  const config = readJson<ContainerConfig>(join(folder, 'config.json'));
+  const holder = await context.holder();
+  const id = config?.id ?? name;
+  for (const kind of config === undefined ? (['kernel', 'fuse'] as const) : [config.writable]) {
+    await writableLayer(kind).remove({ paths, holder, id, folder });
+  }
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,63 @@
+/**
+ * The launch plan of `exec`: a process that joins a running container.
+ *
+ *   waiter  host namespaces      clones the joiner; reports how the program ended on the status socket
+ *   joiner  the container's      clones the program with CLONE_PARENT into the pid namespace it has joined
+ *   program the container's      gives up privileges and executes; its terminal's master goes to the client's socket
+ */
+import { Label, LaunchPlan } from '../monitor/plan.ts';
+import { PLAN_FD, STATUS_FD } from '../monitor/plan-layout.ts';
+import type { Process } from '../oci/runtime-spec.ts';
+import { AT_FDCWD, CLONE, O, PR, SIGCHLD } from '../sys/linux-constants.ts';
+import { FD } from './fds.ts';
+import { appendLimits, appendProcessStage } from './process-stage.ts';
+import { appendTerminal, appendTerminalStdio } from './terminal-stage.ts';
+
+export interface ExecInput {
+  readonly process: Process;
+  /** The container's first process. */
+  readonly pid: number;
+  readonly cgroupProcs?: string | undefined;
+  readonly seccomp?: Buffer | undefined;
+}
+
+/** stdin, stdout and stderr are the waiter's; with a terminal, its master is sent on the status socket. */
+export function execPlan({ process, pid, cgroupProcs, seccomp }: ExecInput): LaunchPlan {
+  const plan = new LaunchPlan();
+  const [joiner, program] = [new Label(), new Label()];
+  const joinerPid = plan.fork('clone', [SIGCHLD, 0, 0, 0, 0], joiner, 'clone a process');
+  for (const fd of [0, 1, 2, PLAN_FD]) plan.call('close', [fd], 'close file descriptors', { ignore: true });
+  plan.pseudo('reap', [joinerPid], 'wait for the program');
+
+  plan.place(joiner);
+  if (cgroupProcs !== undefined) {
+    const procs = plan.call('openat', [AT_FDCWD, cgroupProcs, O.WRONLY | O.CLOEXEC, 0], `open ${cgroupProcs}`);
+    plan.call('write', [procs, '0', 1], `enter the cgroup by ${cgroupProcs}`);
+    plan.call('close', [procs], 'close the cgroup');
+  }
+  const container = plan.call('pidfd_open', [pid, 0], 'find the container');
+  // From the join on, the container's processes see this one: they must get at neither its memory nor its fds
+  // (CVE-2016-9962). execve(2) makes it dumpable again.
+  plan.call('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], 'hide from the container');
+  const namespaces =
+    CLONE.NEWUSER | CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWNET | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWCGROUP;
+  plan.call('setns', [container, namespaces], "join the container's namespaces");
+  plan.call('close', [container], 'close the pidfd');
+  plan.fork('clone', [CLONE.PARENT | SIGCHLD, 0, 0, 0, 0], program, 'clone the program');
+  plan.call('exit_group', [0], 'leave');
+
+  plan.place(program);
+  plan.call('setresgid', [0, 0, 0], 'become group 0 of the container');
+  plan.call('setresuid', [0, 0, 0], 'become user 0 of the container');
+  plan.call('chdir', ['/'], "enter the container's root");
+  appendLimits(plan, process);
+  plan.call('setsid', [], 'start a session');
+  if (process.terminal === true) {
+    const root = plan.call('openat', [AT_FDCWD, '/', O.PATH | O.DIRECTORY | O.CLOEXEC, 0], 'open the root');
+    plan.call('dup3', [root, FD.root, O.CLOEXEC], 'move the root');
+    appendTerminal(plan, process, STATUS_FD);
+    appendTerminalStdio(plan);
+  }
+  appendProcessStage(plan, { process, seccomp, init: false, endsWithParent: false });
+  return plan;
+}
