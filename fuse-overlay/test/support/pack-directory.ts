@@ -1,6 +1,15 @@
 /** Makes a one-layer image tree of a live directory: contents into a store, entries into a list, the list into an index. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   LayerListWriter,
@@ -79,6 +88,7 @@ export function packDirectory(source: string, out: string, options: PackOptions 
     if (!existsSync(stored)) {
       mkdirSync(dirname(stored), { recursive: true });
       copyFileSync(host, stored);
+      chmodSync(stored, 0o644);
     }
     return { type: 'file', size: Number(stat.size), contentId };
   }
