@@ -42,13 +42,13 @@ interface Connection {
 }
 
 export class RegistryClient {
-  readonly #domain: string;
+  readonly domain: string;
   readonly #options: RegistryOptions;
   readonly #clients: HttpClient[] = [];
   #connection: Promise<Connection> | undefined;
 
   constructor(domain: string, options: RegistryOptions = {}) {
-    this.#domain = domain;
+    this.domain = domain;
     this.#options = options;
   }
 
@@ -120,7 +120,7 @@ export class RegistryClient {
     const response = await this.#request('GET', `v2/${repository}/blobs/${digest}`, repository, headers, signal);
     if (response.status === 200) return { start: 0, response };
     if (response.status === 206 && rangeStart(response) === offset) return { start: offset, response };
-    throw await this.#failure(response, `Cannot download blob ${digest} of ${this.#domain}/${repository}`);
+    throw await this.#failure(response, `Cannot download blob ${digest} of ${this.domain}/${repository}`);
   }
 
   /** Lets go of idle connections. */
@@ -177,13 +177,13 @@ export class RegistryClient {
   }
 
   async #findEndpoint(signal: AbortSignal | undefined): Promise<Connection> {
-    const endpoints = endpointsOf(this.#domain, this.#options.insecureRegistries ?? []);
+    const endpoints = endpointsOf(this.domain, this.#options.insecureRegistries ?? []);
     for (const [index, endpoint] of endpoints.entries()) {
       const isLast = index === endpoints.length - 1;
       const connection = await this.#ping(endpoint, isLast, signal);
       if (connection) return connection;
     }
-    throw new RegistryError('UNAVAILABLE', `Cannot reach registry ${this.#domain}`);
+    throw new RegistryError('UNAVAILABLE', `Cannot reach registry ${this.domain}`);
   }
 
   /** distribution-spec "Determining Support"; undefined where the other protocol is to be tried. */
@@ -202,7 +202,7 @@ export class RegistryClient {
       response = await http.send(request, signal);
     } catch (error) {
       if (!isLast && isOtherProtocol(base, error)) return undefined;
-      throw error instanceof RegistryError ? error : connectionError(this.#domain, error);
+      throw error instanceof RegistryError ? error : connectionError(this.domain, error);
     }
     // Go's servers answer plain http on a TLS port with 400.
     if (response.status === 400 && base.protocol === 'http:' && !isLast) {
@@ -211,7 +211,7 @@ export class RegistryClient {
     }
     if (response.status === 401) authenticator.challenge(response.headers['www-authenticate']);
     else if (response.status !== 200)
-      throw await this.#failure(response, `Registry ${this.#domain} does not answer as a registry`);
+      throw await this.#failure(response, `Registry ${this.domain} does not answer as a registry`);
     response.body.resume();
     return { base, http, authenticator };
   }
@@ -221,7 +221,7 @@ export class RegistryClient {
       return await http.send(request, signal);
     } catch (error) {
       throw error instanceof Error && 'code' in error && error.code !== 'ABORT_ERR' && !(error instanceof RegistryError)
-        ? connectionError(this.#domain, error)
+        ? connectionError(this.domain, error)
         : error;
     }
   }
@@ -230,7 +230,7 @@ export class RegistryClient {
     try {
       return await readBody(response, limit, what);
     } catch (error) {
-      throw error instanceof RegistryError ? error : connectionError(this.#domain, error);
+      throw error instanceof RegistryError ? error : connectionError(this.domain, error);
     }
   }
 

@@ -103,7 +103,8 @@ export function statusError(
       `${action}: ${said ?? 'denied: requested access to the resource is denied'}`,
       details,
     );
-  if (status === 404) return new RegistryError('NOT_FOUND', `${action}: ${said ?? 'the registry does not have it'}`, details);
+  if (status === 404)
+    return new RegistryError('NOT_FOUND', `${action}: ${said ?? 'the registry does not have it'}`, details);
   if (status === 429)
     return new RegistryError('UNAVAILABLE', `${action}: ${said ?? 'toomanyrequests: too many requests'}`, details);
   return new RegistryError(

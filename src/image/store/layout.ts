@@ -1,0 +1,76 @@
+/**
+ * Where things lie in the image store. `oci-layout`, `index.json` and `blobs/` are an OCI image layout (image-spec,
+ * image-layout.md) that other programs can read; the rest is ours and can be made again from the blobs.
+ *
+ *   oci-layout  index.json  blobs/sha256/HEX     manifests, configs, compressed layers; index.json alone says what exists
+ *   partial/HEX                                  blobs that are not complete yet
+ *   files/ab/cdef…                               contents of all layers' files, by sha256
+ *   layers/HEX                                   list of entries of a layer, by diffID; exists only if all its contents do
+ *   trees/HEX                                    merged tree of an image, by manifest digest
+ *   temporary/                                   files without a name yet
+ *   locks/                                       `index`, `store` (shared: somebody adds; exclusive: somebody deletes), one per layer
+ *   unfinished/                                  one locked file per running pull; an unlocked one was killed and is to be tidied up
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../../state/atomic-file.ts';
+import { digestHex, type Digest } from '../digest.ts';
+
+const LAYOUT_VERSION = '1.0.0';
+
+export class StoreLayout {
+  readonly root: string;
+  readonly index: string;
+  readonly blobs: string;
+  readonly partial: string;
+  readonly files: string;
+  readonly layers: string;
+  readonly trees: string;
+  readonly temporary: string;
+  readonly locks: string;
+  readonly unfinished: string;
+
+  constructor(root: string) {
+    this.root = root;
+    this.index = join(root, 'index.json');
+    this.blobs = join(root, 'blobs', 'sha256');
+    this.partial = join(root, 'partial');
+    this.files = join(root, 'files');
+    this.layers = join(root, 'layers');
+    this.trees = join(root, 'trees');
+    this.temporary = join(root, 'temporary');
+    this.locks = join(root, 'locks');
+    this.unfinished = join(root, 'unfinished');
+  }
+
+  /** Makes what is missing. `oci-layout` comes last, so where it is, everything is. */
+  create(): void {
+    const marker = join(this.root, 'oci-layout');
+    if (existsSync(marker)) return;
+    const { blobs, partial, files, layers, trees, temporary, locks, unfinished } = this;
+    for (const folder of [blobs, partial, files, layers, trees, temporary, locks, unfinished]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    }
+    writeFileAtomic(marker, JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
+  }
+
+  blob(digest: Digest): string {
+    return join(this.blobs, digestHex(digest));
+  }
+
+  partialBlob(digest: Digest): string {
+    return join(this.partial, digestHex(digest));
+  }
+
+  layerList(diffId: Digest): string {
+    return join(this.layers, digestHex(diffId));
+  }
+
+  tree(manifest: Digest): string {
+    return join(this.trees, digestHex(manifest));
+  }
+
+  lock(name: string): string {
+    return join(this.locks, name);
+  }
+}
