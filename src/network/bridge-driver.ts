@@ -62,15 +62,19 @@ export class BridgeDriver implements NetworkDriver {
 
   async prepare(request: EndpointRequest): Promise<PreparedEndpoint> {
     const { record, service, link } = this.#options;
+    const { container } = request;
+    const former = this.#endpoints.get(container);
     let endpoint = this.#lease(request);
     try {
       const tap = await link.open();
+      // On disk before anything else of it exists, so that a successor of ours finds the keeper.
       if (tap !== undefined) endpoint = this.#save({ ...endpoint, tap });
       const ports = await service.add({ ...served(endpoint), ports: request.ports });
       endpoint = this.#save({ ...endpoint, ports });
       return this.#prepared(request, endpoint);
     } catch (error) {
-      await this.detach(request.container);
+      await this.detach(container);
+      if (former === undefined) this.#forget(container);
       throw publishingError(error, request, endpoint.id, record.name);
     }
   }
@@ -125,7 +129,7 @@ export class BridgeDriver implements NetworkDriver {
     await this.#options.service.recover(running.map(served));
   }
 
-  /** The record of a container that starts, on disk. Nothing of it is in service yet. */
+  /** The record of a container that starts, in memory alone. Nothing of it is in service yet. */
   #lease(request: EndpointRequest): EndpointRecord {
     const { container } = request;
     const mac = request.mac === undefined ? undefined : parseMac(request.mac);
@@ -134,14 +138,16 @@ export class BridgeDriver implements NetworkDriver {
     }
     const { address, evicted } = this.#pool.acquire(container, requestedAddress(request.address));
     if (evicted !== undefined) this.#dropRecord(evicted);
-    return this.#save({
+    const endpoint: EndpointRecord = {
       container,
       id: randomBytes(32).toString('hex'),
       address: formatAddress(address),
       mac: formatMac(mac ?? macOfAddress(address)),
       names: request.names ?? [],
       ports: [],
-    });
+    };
+    this.#endpoints.set(container, endpoint);
+    return endpoint;
   }
 
   #save(endpoint: EndpointRecord): EndpointRecord {

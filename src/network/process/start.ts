@@ -1,6 +1,6 @@
 /** Finding a network's process, or starting it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../../sys/system-error.ts';
 import { NetworkProcessClient } from './client.ts';
@@ -16,6 +16,9 @@ export interface ProcessStart {
   /** Opens the descriptors of `processFds`. They are closed here when the process has them. */
   openFds(): { readonly tun: number | undefined; readonly holder: number };
 }
+
+/** A log that has grown beyond this, in bytes, begins anew with the next process. */
+const maxLog = 1024 * 1024;
 
 /** A process that does not listen by then never will. */
 const patience = 10_000;
@@ -58,7 +61,7 @@ async function connectTo(config: ProcessConfig): Promise<NetworkProcessClient | 
 async function startProcess(start: ProcessStart): Promise<'ready' | 'already served' | 'failed'> {
   const [program, ...args] = start.command;
   const { tun, holder } = start.openFds();
-  const log = openSync(start.log, 'a', 0o600);
+  const log = openLog(start.log);
   let child: ChildProcess;
   try {
     child = spawn(program, [...args, JSON.stringify(start.config)], {
@@ -89,4 +92,10 @@ async function startProcess(start: ProcessStart): Promise<'ready' | 'already ser
     child.on('error', () => settle('failed'));
     child.on('exit', (status) => settle(status === alreadyServed ? 'already served' : 'failed'));
   });
+}
+
+function openLog(path: string): number {
+  const log = openSync(path, 'a', 0o600);
+  if (fstatSync(log).size > maxLog) ftruncateSync(log);
+  return log;
 }
