@@ -60,6 +60,14 @@ export interface GatewayLimits {
   readonly queued: number;
 }
 
+export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
+  tcpFlows: 16_384,
+  halfOpen: 4096,
+  udpFlows: 4096,
+  window: 4 << 20,
+  queued: 64 << 20,
+};
+
 export interface PublishOptions {
   readonly protocol: 'tcp' | 'udp';
   /** Host address to bind: `0.0.0.0`, `127.0.0.1`, `::` (IPv6 only), … */

@@ -130,6 +130,13 @@ export class Neighbours {
     return undefined;
   }
 
+  /** Whether somebody on the link was heard of under this address. */
+  isResolved(address: IpAddress): boolean {
+    return (
+      this.find(new DataView(address.bytes.buffer, address.bytes.byteOffset), 0, address.version)?.resolved ?? false
+    );
+  }
+
   /** The neighbour with this address, made when it is new; undefined when the table is full. */
   get(address: IpAddress): Neighbour | undefined {
     const view = new DataView(address.bytes.buffer, address.bytes.byteOffset);

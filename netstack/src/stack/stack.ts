@@ -6,11 +6,14 @@
  * it, and the transports' owners (host/) decide what becomes of a connection or datagram. Nothing here reads a clock, waits, or
  * touches a descriptor: time comes from the timer queue, frames come by `input` and leave by the device.
  */
-import { FRAME_CAPACITY, Frame } from '../link/device.ts';
+import { FRAME_CAPACITY, Frame, HEADROOM } from '../link/device.ts';
 import type { Device } from '../link/device.ts';
-import { IpAddress, Subnet } from '../wire/address.ts';
+import { BROADCAST_MAC, IpAddress, Subnet } from '../wire/address.ts';
+import type { IpVersion } from '../wire/address.ts';
 import { ETHERNET, ETHER_TYPE } from '../wire/ethernet.ts';
-import { PROTOCOL } from '../wire/ipv4.ts';
+import { IPV4, PROTOCOL } from '../wire/ipv4.ts';
+import { IPV6 } from '../wire/ipv6.ts';
+import { UDP } from '../wire/udp.ts';
 import { TcpLayer } from '../tcp/tcp-layer.ts';
 import type { TcpLimits } from '../tcp/tcp-limits.ts';
 import { Admission } from './admission.ts';
@@ -21,7 +24,7 @@ import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv6Input } from './ipv6-input.ts';
 import { KeyedHash } from './keyed-hash.ts';
 import { NeighbourDiscovery, linkLocalAddress } from './neighbour-discovery.ts';
-import { Neighbours } from './neighbours.ts';
+import { Neighbour, Neighbours } from './neighbours.ts';
 import type { IpPacket } from './packet.ts';
 import { Path } from './path.ts';
 import type { Link } from './path.ts';
@@ -125,6 +128,11 @@ export class Stack implements Link {
 
   /** Hands a checked packet to its transport. */
   deliver(packet: IpPacket): void {
+    // RFC 1812, 5.3.1: what is to go on from here has used up one more hop.
+    if (packet.ttl <= 1 && !packet.multicast && !this.isLocalAt(packet)) {
+      this.icmp.timeExceeded(packet);
+      return;
+    }
     if (packet.protocol === PROTOCOL.TCP) this.tcp.input(packet);
     else if (packet.protocol === PROTOCOL.UDP) this.udp.input(packet);
     else if (packet.protocol === PROTOCOL.ICMP && packet.version === 4) this.icmp.input(packet);
@@ -151,6 +159,18 @@ export class Stack implements Link {
     if (!this.admission.isAssignable(remote)) return undefined;
     const neighbour = this.neighbours.get(remote);
     return neighbour && new Path(this, local, remote, neighbour);
+  }
+
+  /** The way to everybody on the link, for clients that have no address yet. */
+  broadcastPath(local: IpAddress): Path {
+    const everybody = new Neighbour(IpAddress.from('255.255.255.255'), this.neighbours, this.timers);
+    everybody.learn(new DataView(BROADCAST_MAC.buffer), 0, -1);
+    return new Path(this, local, everybody.address, everybody);
+  }
+
+  /** Where the payload of an outgoing datagram belongs in the output frame. */
+  udpPayloadStart(version: IpVersion): number {
+    return HEADROOM + ETHERNET.size + (version === 4 ? IPV4.size : IPV6.size) + UDP.size;
   }
 
   nextIdentification(): number {

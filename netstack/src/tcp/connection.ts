@@ -173,7 +173,7 @@ export class Connection implements Flow {
     const { receiver } = this;
     if (receiver.isDrained() || (this.isClosed() && !this.#lingering)) return;
     receiver.resume();
-    if (!receiver.isDrained() || !receiver.finished || (this.isClosed() && !this.#lingering)) return;
+    if (!receiver.isDrained() || !receiver.isFinished() || (this.isClosed() && !this.#lingering)) return;
     this.app.receivedEnd();
     if (!this.#lingering) return;
     this.#lingering = false;
@@ -287,7 +287,8 @@ export class Connection implements Flow {
   }
 
   startPersisting(): void {
-    if (this.#waiting !== 'window' && this.sender.isBlocked) this.#await('window', this.sender.rtt.timeout);
+    if (this.#waiting !== 'window' && this.sender.isBlocked && !this.isClosed())
+      this.#await('window', this.sender.rtt.timeout);
   }
 
   stopPersisting(): void {
@@ -363,7 +364,7 @@ export class Connection implements Flow {
         sender.recovery.timedOut();
         sender.recovery.retransmit();
       }
-      if (this.#waiting !== 'nothing') this.#await(this.#waiting, sender.rtt.timeout);
+      if (!this.isClosed()) this.#await(this.#waiting, sender.rtt.timeout);
     }
   }
 

@@ -54,7 +54,7 @@ export class Receiver {
     return this.#queue.length + this.outOfOrder.bytes;
   }
 
-  get finished(): boolean {
+  isFinished(): boolean {
     return this.#finished;
   }
 

@@ -155,19 +155,19 @@ function takeAcknowledgment(connection: Connection, segment: Segment): boolean {
 function takeText(connection: Connection, segment: Segment): void {
   const { receiver } = connection;
   const { state } = connection;
-  if (receiver.finished || !(state === 'ESTABLISHED' || state === 'FIN-WAIT-1' || state === 'FIN-WAIT-2')) {
+  if (receiver.isFinished() || !(state === 'ESTABLISHED' || state === 'FIN-WAIT-1' || state === 'FIN-WAIT-2')) {
     // Nothing may follow a FIN; what does is a retransmission, or is ignored.
     receiver.due = true;
     connection.acknowledgeLater();
     return;
   }
   receiver.accept(segment, (segment.flags & FLAG.FIN) !== 0);
-  if (!receiver.finished || connection.isClosed()) return;
+  if (!receiver.isFinished() || connection.isClosed()) return;
   if (receiver.isDrained()) connection.app.receivedEnd();
   if (connection.isClosed()) return;
-  if (connection.state === 'ESTABLISHED') connection.state = 'CLOSE-WAIT';
-  else if (connection.state === 'FIN-WAIT-1') connection.state = 'CLOSING';
-  else if (connection.state === 'FIN-WAIT-2') {
+  if (state === 'ESTABLISHED') connection.state = 'CLOSE-WAIT';
+  else if (state === 'FIN-WAIT-1') connection.state = 'CLOSING';
+  else {
     // The acknowledgement of the FIN has to go before the application lets go.
     connection.sendAcknowledgment();
     connection.enterTimeWait();

@@ -112,6 +112,8 @@ export class Sender {
       if (room <= 0 || (inFlight > 0 && room < Math.min(this.mss, this.maxWindow / 2))) break;
       if (!this.#sendNew(inFlight, Math.min(room, this.joined))) break;
     }
+    // The application may have given up meanwhile.
+    if (this.#connection.isClosed()) return;
     if (this.inFlight > 0) this.#connection.startRetransmission();
     else if (this.window === 0) this.#connection.startPersisting();
   }
