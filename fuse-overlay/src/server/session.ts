@@ -146,7 +146,8 @@ export class Session {
   }
 
   #init(): number {
-    if (this.#initialised) return -errno.EINVAL;
+    // A mount whose server died before it was initialised is taken over with its INIT still to come.
+    if (this.#initialised && !this.#options.takeover) return -errno.EINVAL;
     const negotiation = negotiate(this.fs, this.#exchange);
     if (negotiation.kind === 'refused') {
       this.#log(`Cannot serve the mount: ${negotiation.problem}`);
