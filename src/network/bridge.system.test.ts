@@ -1,4 +1,7 @@
 /** What a bridged network does with packets. Servers and clients in containers are busybox's. */
+import { createHash, randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { readdirSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { get } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -62,10 +65,13 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
   }
 
   /** A server of the host that says `word` to everybody; its port. */
-  async function hostServer(word: string, address = '127.0.0.1'): Promise<number> {
+  async function hostServer(word: string | Buffer, address = '127.0.0.1'): Promise<number> {
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
-      socket.once('data', () => socket.end(`HTTP/1.0 200 OK\r\n\r\n${word}`));
+      socket.once('data', () => {
+        socket.write('HTTP/1.0 200 OK\r\n\r\n');
+        socket.end(word);
+      });
     });
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, address, resolve));
@@ -116,6 +122,44 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
     expect(await fetchPage(v4!.hostPort)).toBe('ECONNREFUSED');
   });
 
+  test('datagrams go both ways through a published port, and out', async () => {
+    const echo = `
+      const { createSocket } = require('node:dgram');
+      const socket = createSocket('udp4');
+      socket.on('message', (text, peer) => socket.send(text + ' from ' + peer.address, peer.port, peer.address));
+      socket.bind(5000);`;
+    const mapping = { protocol: 'udp', hostAddress: '127.0.0.1', hostPort: 0, containerPort: 5000 } as const;
+    const { endpoint } = await start('echo', `exec ${process.execPath} -e "${echo}"`, mapping);
+    using socket = new Datagrams();
+    await expect
+      .poll(() => socket.ask('hello', endpoint.ports[0]!.hostPort), { timeout: 10_000 })
+      // A peer on the host's loopback has no address that the container could answer to.
+      .toBe('hello from 10.88.0.1');
+
+    using server = new Datagrams();
+    const port = await server.echo();
+    const client = `
+      const { createSocket } = require('node:dgram');
+      const socket = createSocket('udp4');
+      socket.on('message', (text) => { console.log(String(text)); socket.close(); });
+      socket.send('out and back', ${port}, '10.88.0.1');`;
+    expect(await outcome(await start('client', `exec ${process.execPath} -e "${client}"`))).toBe('out and back\n');
+  });
+
+  test('what is sent is what arrives, out, in and through a published port', async () => {
+    const bytes = randomBytes(8 * 1024 * 1024);
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    const port = await hostServer(bytes);
+    const script =
+      `mount -t tmpfs none /mnt && busybox wget -q -O /mnt/data http://10.88.0.1:${port}/ && ` +
+      'sha256sum < /mnt/data && exec busybox httpd -f -p 80 -h /mnt';
+    const { endpoint, container } = await start('a', script, { ...tcp, hostAddress: '127.0.0.1', hostPort: 0 });
+    await expect.poll(() => container.output, { timeout: 20_000 }).toContain(hash);
+    const response = await fetch(`http://127.0.0.1:${endpoint.ports[0]!.hostPort}/data`);
+    const back = Buffer.from(await response.arrayBuffer());
+    expect(createHash('sha256').update(back).digest('hex')).toBe(hash);
+  });
+
   test('a port that another container has is an error in Docker’s words, and nothing is left of it', async () => {
     const { endpoint } = await startWeb('first', { ...tcp, hostAddress: '127.0.0.1', hostPort: 0 });
     const { hostPort } = endpoint.ports[0]!;
@@ -132,6 +176,7 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
       ) as string,
     });
     expect(await fetchPage(free.hostPort)).toBe('ECONNREFUSED');
+    expect(readdirSync(`${host.paths.networks}/bridge`)).toEqual(['first.json']);
     await expect.poll(() => fetchPage(hostPort), { timeout: 10_000 }).toBe('first');
   });
 
@@ -221,6 +266,34 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
     return port;
   }
 });
+
+/** A UDP socket of the host. */
+class Datagrams {
+  readonly #socket = createSocket('udp4');
+
+  /** Sends to a port of 127.0.0.1 and returns what comes back within a moment. */
+  ask(text: string, port: number): Promise<string> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve('nothing'), 500);
+      this.#socket.once('message', (reply) => {
+        clearTimeout(timer);
+        resolve(String(reply));
+      });
+      this.#socket.send(text, port, '127.0.0.1');
+    });
+  }
+
+  /** Sends everything back to where it came from; returns its port. */
+  async echo(): Promise<number> {
+    this.#socket.on('message', (text, peer) => this.#socket.send(text, peer.port, peer.address));
+    await new Promise<void>((resolve) => this.#socket.bind(0, '127.0.0.1', resolve));
+    return this.#socket.address().port;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
 
 test('the network process ends with the holder', async () => {
   const host = await TestHost.create();

@@ -103,11 +103,6 @@ export function probeVeth(): NetlinkRequest {
   return { ...request, tolerated: ['EADDRNOTAVAIL'] };
 }
 
-/** A dummy link: what is sent to it is dropped. */
-export function createDummy(name: string, settings: LinkSettings = {}): NetlinkRequest {
-  return createLink(`create link ${name}`, name, settings, { info: { kind: 'dummy' } });
-}
-
 function createLink(
   action: string,
   name: string,

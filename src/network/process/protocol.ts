@@ -74,8 +74,6 @@ export interface ProcessStatus {
   readonly stats: unknown;
 }
 
-export type Request = { [M in Method]: { id: number; method: M; params: Methods[M]['params'] } }[Method];
-
 /** Why a request was refused. `port` says which one could not be bound. */
 export interface Refusal {
   readonly message: string;
