@@ -34,19 +34,25 @@ process.on('unhandledRejection', (error) =>
 );
 process.title = 'trun-agent';
 
-const poller = new Poller();
-const context = new EngineContext(paths, poller, log);
-await adoptContainers(context);
-await sweepVolumes(paths, () => context.holder());
-const server = new AgentServer(context);
-server.listen();
-watchServers(context);
+void run();
 
-let idleSince = Date.now();
-setInterval(() => {
-  if (context.running.size > 0 || server.busy) idleSince = Date.now();
-  if (Date.now() - idleSince > IDLE_MINUTES * 60_000) {
-    server.close();
-    void context.close().then(() => process.exit(0));
-  }
-}, 10_000).unref();
+async function run(): Promise<void> {
+  const context = new EngineContext(paths, new Poller(), log);
+  await adoptContainers(context);
+  await sweepVolumes(paths, () => context.holder());
+  const server = new AgentServer(context);
+  server.listen();
+  watchServers(context);
+  leaveWhenIdle(context, server);
+}
+
+function leaveWhenIdle(context: EngineContext, server: AgentServer): void {
+  let idleSince = Date.now();
+  setInterval(() => {
+    if (context.running.size > 0 || server.busy) idleSince = Date.now();
+    if (Date.now() - idleSince > IDLE_MINUTES * 60_000) {
+      server.close();
+      void context.close().then(() => process.exit(0));
+    }
+  }, 10_000).unref();
+}

@@ -33,7 +33,13 @@ export class MountServer {
   scan(takeover: boolean): void {
     for (const record of listMounts({ run: this.#run })) {
       if (serverOf(record.content) !== this.#server || this.#served.has(record.key)) continue;
-      this.#serve(record, takeover);
+      try {
+        this.#serve(record, takeover);
+      } catch (error) {
+        // What has lain there since before must not keep the others from being served.
+        if (!takeover) throw error;
+        log(record, `not served: ${(error as Error).message}`);
+      }
     }
   }
 
@@ -43,7 +49,7 @@ export class MountServer {
       const { fileSystem, close } = openContent(record.content, takeover);
       serve(this.#loop, fuseFd, fileSystem, {
         takeover,
-        log: (line) => process.stderr.write(`${new Date().toISOString()} ${record.key}: ${line}\n`),
+        log: (line) => log(record, line),
         onClose: () => {
           this.#served.delete(record.key);
           closeSync(fuseFd);
@@ -56,6 +62,10 @@ export class MountServer {
       throw error;
     }
   }
+}
+
+function log({ key }: MountRecord, line: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${key}: ${line}\n`);
 }
 
 /** The keeper lives in a user namespace that this user owns, which gives ptrace access to it whatever Yama says. */
@@ -81,8 +91,8 @@ function openContent(content: MountContent, takeover: boolean): OpenContent {
       return { fileSystem: new ImageTreeFileSystem(layer, owner), close: () => layer.close() };
     }
     case 'directory': {
-      const layer = new DirectoryLayer(content.path);
-      return { fileSystem: new DirectoryFileSystem(layer, owner), close: () => layer.close() };
+      const fileSystem = new DirectoryFileSystem(content.path, owner);
+      return { fileSystem, close: () => fileSystem.layer.close() };
     }
     case 'union': {
       const lower: LowerLayer =
