@@ -78,6 +78,8 @@ export interface ContainerState {
   readonly oomKilled?: boolean;
   /** Why it could not be started, or how it was lost. */
   readonly error?: string;
+  /** Path of its cgroup, where it has limits; while it runs. */
+  readonly cgroup?: string;
   /** Counts starts, so that output and waits of one start are not taken for another's. */
   readonly starts: number;
   /** Bytes of the log's index at its last start: where its output begins. */

@@ -5,6 +5,7 @@ import { writableLayer } from '../storage/probe.ts';
 import { isAlive } from '../sys/process-identity.ts';
 import { listContainers, readContainer, type Container, type ContainerState } from './container.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { removeCgroup } from './limits.ts';
 import { removeContainer, sweepRemoved } from './remove.ts';
 import { readExit, RunningContainer, type Exit } from './running-container.ts';
 
@@ -52,6 +53,7 @@ async function finish(context: EngineContext, id: string, exit: Exit): Promise<v
   if (container === undefined) return;
   const { folder, config, state } = container;
   const { starts, logStart, startedAt } = state;
+  const { oomKilled } = state.cgroup === undefined ? { oomKilled: false } : await removeCgroup(state.cgroup);
   const finished: ContainerState = {
     status: 'exited',
     starts,
@@ -59,7 +61,7 @@ async function finish(context: EngineContext, id: string, exit: Exit): Promise<v
     ...(startedAt === undefined ? {} : { startedAt }),
     finishedAt: new Date().toISOString(),
     exitCode: exit.exitCode,
-    oomKilled: false,
+    oomKilled,
     ...(exit.error === undefined ? {} : { error: exit.error }),
   };
   saveState(container, finished);

@@ -2,6 +2,7 @@
  * `exec`, on the agent's side. The client's stdio and a status socket of the client's go to the new process by way of
  * the agent, which is then out of it: an exec outlives its agent, and its output passes through nobody else's hands.
  */
+import { join } from 'node:path';
 import { mergeEnvironment } from '../oci/environment.ts';
 import { containerCapabilities } from '../oci/image-to-spec.ts';
 import { InvalidInput } from '../oci/invalid-input.ts';
@@ -35,6 +36,7 @@ export function execInContainer(
   const plan = execPlan({
     process: execProcess(context, container, request, first.pid),
     pid: first.pid,
+    cgroupProcs: container.state.cgroup === undefined ? undefined : join(container.state.cgroup, 'cgroup.procs'),
     seccomp: request.privileged ? undefined : seccompFilter(container),
   });
   startMonitorFor(status, plan, [stdin, stdout, stderr]);
@@ -42,7 +44,7 @@ export function execInContainer(
 
 function execProcess(context: EngineContext, container: Container, request: ExecRequest, pid: number): Process {
   const { options } = container.config.request;
-  const { config } = findSource(context, container.config.request);
+  const { config } = findSource(context, container.config.request, container.config.image);
   const root = `/proc/${pid}/root`;
   try {
     const users = { passwd: readTextBelow(root, 'etc/passwd'), group: readTextBelow(root, 'etc/group') };

@@ -1,7 +1,13 @@
 /** The image store as containers need it. */
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { ImageError } from '../image/image-error.ts';
+import { openImageStore } from '../image/image-store.ts';
+import { resolveImage } from '../image/queries/list-images.ts';
+import type { StoredImage } from '../image/queries/stored-images.ts';
 import type { ImageRunConfig } from '../oci/image-config.ts';
 import type { StatePaths } from '../state/paths.ts';
+import { EngineError } from './engine-error.ts';
 
 export interface RunnableImage {
   /** Digest of the config. */
@@ -12,18 +18,77 @@ export interface RunnableImage {
 }
 
 export interface EngineImages {
-  /** By reference, id, or beginning of an id. */
-  find(reference: string): RunnableImage | undefined;
-  /** Path of the merged tree's index. */
+  /** By reference, id, or beginning of an id. Throws NOT_FOUND in Docker's words. */
+  find(reference: string): RunnableImage;
+  /** Path of the merged tree's index; undefined where the image has been removed. */
   findTree(manifest: string): string | undefined;
   /** The content store that trees point into. */
   readonly filesFolder: string;
 }
 
+/** What was found is remembered until the store's index changes: a start should not read every image's record. */
 export function openEngineImages(paths: StatePaths): EngineImages {
+  const store = openImageStore(paths.images);
+  const index = join(paths.images, 'index.json');
+  let version = '';
+  const found = new Map<string, RunnableImage>();
   return {
-    find: () => undefined,
-    findTree: () => undefined,
-    filesFolder: join(paths.images, 'files'),
+    filesFolder: store.filesDir,
+
+    find(reference) {
+      const now = indexVersion(index);
+      if (now !== version) found.clear();
+      version = now;
+      let image = found.get(reference);
+      if (image === undefined) {
+        image = runnable(find(reference));
+        found.set(reference, image);
+      }
+      return image;
+    },
+
+    findTree(manifest) {
+      const tree = store.layout.tree(manifest as StoredImage['manifestDigest']);
+      return existsSync(tree) ? tree : undefined;
+    },
+  };
+
+  function find(reference: string): StoredImage {
+    try {
+      const image = resolveImage(store, reference);
+      if (image.isUnpacked) return image;
+      throw new EngineError(
+        'NOT_FOUND',
+        `The image ${reference} is in the store but was not unpacked: run 'trun pull ${reference}'`,
+      );
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      const code = error.code === 'NOT_FOUND' || error.code === 'INVALID' ? error.code : 'FAILED';
+      throw new EngineError(code, error.message, { cause: error });
+    }
+  }
+}
+
+function indexVersion(index: string): string {
+  const stat = statSync(index, { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? '' : `${stat.ino}-${stat.mtimeNs}`;
+}
+
+function runnable({ id, manifestDigest, config: { config } }: StoredImage): RunnableImage {
+  const { ExposedPorts, Volumes, Entrypoint, Cmd, Env, User, WorkingDir, Labels, StopSignal } = config;
+  return {
+    id,
+    manifest: manifestDigest,
+    config: {
+      ...(User === undefined ? {} : { User }),
+      ...(WorkingDir === undefined ? {} : { WorkingDir }),
+      ...(StopSignal === undefined ? {} : { StopSignal }),
+      Env: [...(Env ?? [])],
+      Entrypoint: Entrypoint === undefined ? null : [...Entrypoint],
+      Cmd: Cmd === undefined ? null : [...Cmd],
+      Labels: { ...Labels },
+      ExposedPorts: Object.fromEntries((ExposedPorts ?? []).map((port) => [port, {}])),
+      Volumes: Object.fromEntries((Volumes ?? []).map((path) => [path, {}])),
+    },
   };
 }

@@ -21,8 +21,15 @@ export interface Source {
   readonly config: ImageRunConfig;
 }
 
-/** What the request's image is now. Throws NOT_FOUND in Docker's words. */
-export function findSource(context: EngineContext, request: ContainerRequest): Source {
+/**
+ * What a container is made from. `known` is the image that the container has been made from, whatever its name means by
+ * now. Throws NOT_FOUND in Docker's words.
+ */
+export function findSource(
+  context: EngineContext,
+  request: ContainerRequest,
+  known?: ContainerConfig['image'],
+): Source {
   if (request.rootfs !== undefined) {
     if (!statSync(request.rootfs, { throwIfNoEntry: false })?.isDirectory()) {
       throw new EngineError('INVALID', `Cannot use the root file system ${request.rootfs}: it is not a folder`);
@@ -30,8 +37,7 @@ export function findSource(context: EngineContext, request: ContainerRequest): S
     return { config: HOST_CONFIG };
   }
   if (request.image === HOST_IMAGE) return { config: HOST_CONFIG };
-  const image = context.images.find(request.image);
-  if (image === undefined) throw new EngineError('NOT_FOUND', `No such image: ${request.image}`);
+  const image = context.images.find(known?.id ?? request.image);
   return { image, config: image.config };
 }
 

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { processEntry } from '../base/install.ts';
+import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
 import type { Holder } from '../holder/holder.ts';
 import { LaunchError, startMonitor, type MonitorProcess } from '../monitor/start.ts';
 import type { PreparedEndpoint } from '../network/driver.ts';
@@ -19,6 +20,7 @@ import { findContainer, readContainer, type Container, type ContainerState } fro
 import { saveState, type EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
 import { superviseContainer } from './ending.ts';
+import { createCgroup } from './limits.ts';
 import { findLower, findSource } from './lower.ts';
 import { monitorSocket } from './monitor-link.ts';
 import type { ConsoleSize, Started } from './requests.ts';
@@ -58,13 +60,15 @@ async function launch(
   const lower = findLower(context, config, holder.map);
   const networking = await joinNetwork(context, container);
   let monitor: MonitorProcess | undefined;
+  let cgroup: ContainerCgroup | undefined;
   try {
     const root = await layer.prepare({ paths, holder, id, folder, lower });
-    const input = launchInput(context, { container, holder, lower, root, networking, consoleSize });
+    cgroup = await createCgroup(container);
+    const input = launchInput(context, { container, holder, lower, root, networking, cgroup, consoleSize });
     for (const name of ['exit', 'exit.tmp']) rmSync(join(folder, name), { force: true });
     const plan = containerPlan(input);
     monitor = startMonitor(plan);
-    const state = await awaitExec(container, monitor, networking);
+    const state = await awaitExec(container, monitor, networking, cgroup);
     superviseContainer(
       context,
       container,
@@ -81,6 +85,7 @@ async function launch(
   } catch (error) {
     monitor?.child.kill('SIGKILL');
     await networking.leave();
+    await cgroup?.remove();
     await layer.release({ paths, holder, id, folder });
     throw error;
   }
@@ -91,6 +96,7 @@ async function awaitExec(
   container: Container,
   monitor: MonitorProcess,
   networking: Networking,
+  cgroup: ContainerCgroup | undefined,
 ): Promise<ContainerState> {
   const pid = (await monitor.next())?.value;
   const ready = pid === undefined ? undefined : await monitor.next();
@@ -110,6 +116,7 @@ async function awaitExec(
     startedAt: new Date().toISOString(),
     starts: container.state.starts + 1,
     logStart: log.position,
+    ...(cgroup === undefined ? {} : { cgroup: cgroup.path }),
     ...(endpoint === undefined
       ? {}
       : {
@@ -193,14 +200,15 @@ interface LaunchParts {
   readonly lower: Lower;
   readonly root: PreparedRoot;
   readonly networking: Networking;
+  readonly cgroup: ContainerCgroup | undefined;
   readonly consoleSize: ConsoleSize | undefined;
 }
 
 function launchInput(context: EngineContext, parts: LaunchParts): LaunchInput {
   const { paths } = context;
-  const { container, holder, root, networking, consoleSize } = parts;
+  const { container, holder, root, networking, cgroup, consoleSize } = parts;
   const { config, folder } = container;
-  const source = findSource(context, config.request);
+  const source = findSource(context, config.request, config.image);
   const spec = buildSpec({
     paths,
     holder,
@@ -224,6 +232,7 @@ function launchInput(context: EngineContext, parts: LaunchParts): LaunchInput {
     network: networking.namespace,
     ...(endpoint === undefined ? {} : { configureNetwork: (plan) => endpoint.configure(plan) }),
     ...(seccomp === undefined ? {} : { seccomp }),
+    ...(cgroup === undefined ? {} : { cgroupProcs: cgroup.procsPath }),
     init: config.request.init,
     openStdin: config.request.openStdin,
     supervision: {
