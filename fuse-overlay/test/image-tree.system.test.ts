@@ -110,9 +110,6 @@ test('lists . and .. and continues a long listing where it stopped', () => {
 });
 
 test('a kernel overlay over it, in a nested user namespace, runs a program of it and writes', () => {
-  const program = execFileSync('sh', ['-c', 'readlink -f "$(command -v busybox || command -v true)"'], {
-    encoding: 'utf8',
-  });
   const nested = `
     set -e
     mkdir -p "$D/upper" "$D/work" "$D/merged"

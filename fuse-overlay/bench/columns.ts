@@ -1,0 +1,134 @@
+/** What is compared: each column puts the same tree on a directory in its own way. */
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+export interface Column {
+  readonly name: string;
+  readonly writable: boolean;
+  /** Makes the tree appear on `mountpoint`, fresh; `scratch` is an empty directory of the column's own. */
+  mount(mountpoint: string, scratch: string): Promise<string>;
+  unmount(mountpoint: string): void;
+  /** CPU seconds that its server has used so far. */
+  serverCpu(): number;
+}
+
+export class MountServer {
+  readonly #process: ChildProcess;
+
+  constructor() {
+    const argv = [join(import.meta.dirname, 'mount-server.ts')];
+    const profile = process.env['PROFILE'] ? ['--cpu-prof', `--cpu-prof-dir=${process.env['PROFILE']}`] : [];
+    this.#process = spawn(process.execPath, [...profile, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
+  async mount(index: string, files: string, mountpoint: string): Promise<void> {
+    this.#process.stdin!.write(`tree ${index} ${files} ${mountpoint}\n`);
+    await once(this.#process.stdout!, 'data');
+  }
+
+  get cpu(): number {
+    return cpuSeconds(this.#process.pid!);
+  }
+
+  end(): void {
+    this.#process.stdin!.end();
+  }
+}
+
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function mountOverlay(lower: string, mountpoint: string, scratch: string): void {
+  for (const name of ['upper', 'work']) mkdirSync(join(scratch, name));
+  const options = `userxattr,lowerdir=${lower},upperdir=${scratch}/upper,workdir=${scratch}/work`;
+  execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', options, mountpoint]);
+}
+
+function unmount(path: string): void {
+  execFileSync('umount', [path]);
+}
+
+export function columns(source: string, tree: { index: string; files: string }, server: MountServer): Column[] {
+  const noServer = (): number => 0;
+  const treeMount = (mountpoint: string): string => `${mountpoint}.tree`;
+  return [
+    {
+      name: 'bare',
+      writable: false,
+      mount: () => Promise.resolve(source),
+      unmount: () => undefined,
+      serverCpu: noServer,
+    },
+    {
+      name: 'kernel overlay',
+      writable: true,
+      mount(mountpoint, scratch) {
+        mountOverlay(source, mountpoint, scratch);
+        return Promise.resolve(mountpoint);
+      },
+      unmount,
+      serverCpu: noServer,
+    },
+    ...(spawnSync('fuse-overlayfs', ['--version']).status === 0 ? [fuseOverlayfs(source)] : []),
+    {
+      name: 'image tree',
+      writable: false,
+      async mount(mountpoint) {
+        await server.mount(tree.index, tree.files, mountpoint);
+        return mountpoint;
+      },
+      unmount,
+      serverCpu: () => server.cpu,
+    },
+    {
+      name: 'overlay on tree',
+      writable: true,
+      async mount(mountpoint, scratch) {
+        mkdirSync(treeMount(mountpoint), { recursive: true });
+        await server.mount(tree.index, tree.files, treeMount(mountpoint));
+        mountOverlay(treeMount(mountpoint), mountpoint, scratch);
+        return mountpoint;
+      },
+      unmount(mountpoint) {
+        unmount(mountpoint);
+        unmount(treeMount(mountpoint));
+      },
+      serverCpu: () => server.cpu,
+    },
+  ];
+}
+
+function fuseOverlayfs(source: string): Column {
+  let pid = 0;
+  return {
+    name: 'fuse-overlayfs',
+    writable: true,
+    async mount(mountpoint, scratch) {
+      for (const name of ['upper', 'work']) mkdirSync(join(scratch, name));
+      const options = `lowerdir=${source},upperdir=${scratch}/upper,workdir=${scratch}/work`;
+      const child = spawn('fuse-overlayfs', ['-f', '-o', options, mountpoint], { stdio: 'inherit' });
+      pid = child.pid!;
+      const before = readFileSync('/proc/self/mountinfo', 'utf8');
+      while (readFileSync('/proc/self/mountinfo', 'utf8') === before) await new Promise((done) => setTimeout(done, 5));
+      return mountpoint;
+    },
+    unmount(mountpoint) {
+      unmount(mountpoint);
+    },
+    serverCpu: () => cpuSeconds(pid),
+  };
+}
+
+export function emptyDirectory(path: string): string {
+  // A work directory of overlayfs has no permissions.
+  spawnSync('chmod', ['-R', 'u+rwX', path], { stdio: 'ignore' });
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path, { recursive: true });
+  return path;
+}
