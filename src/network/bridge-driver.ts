@@ -176,6 +176,9 @@ export class BridgeDriver implements NetworkDriver {
         keepFlowsInOrder(plan, cpus);
         // An IPv4 network: no link-local address that announces itself, as Docker has it too.
         setNetworkSysctl(plan, 'ipv6/conf/default/disable_ipv6', '1');
+        // The interface announces itself when it is set up. The bridge may still know its MAC behind the port of a
+        // container that has just ended, and would send there the first second's packets.
+        setNetworkSysctl(plan, 'ipv4/conf/default/arp_notify', '1');
         openConfigurationSocket(plan);
       },
     };

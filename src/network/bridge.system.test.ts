@@ -235,7 +235,7 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
   test.runIf(link === 'bridge')('containers reach each other, whether or not there is a network process', async () => {
     const { endpoint } = await startWeb('web');
     process.kill(await networkProcess(), 'SIGKILL');
-    const fetches = Array(20).fill(`busybox wget -q -T 5 -O - http://${endpoint.address}/ || exit 1; sleep 0.02`);
+    const fetches = Array(20).fill(`timeout 5 busybox wget -q -O - http://${endpoint.address}/ || exit 1; sleep 0.02`);
     expect(await outcome(await start('client', `sleep 0.2; ${fetches.join('; ')}`))).toBe('web\n'.repeat(20));
   });
 
@@ -243,10 +243,10 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
     const { endpoint } = await startWeb('victim');
     const port = await hostServer('served');
     // CAP_NET_ADMIN over its own namespace is the container's: addresses are its to set.
-    const script =
-      `ip addr flush dev eth0; ip addr add ${endpoint.address}/16 dev eth0; ip route add default via 10.88.0.1; ` +
-      `busybox wget -q -T 2 -O - http://10.88.0.1:${port}/ || echo refused`;
-    expect(await outcome(await start('thief', script))).toContain('refused');
+    const page = `timeout 3 busybox wget -q -O - http://10.88.0.1:${port}/`;
+    const address = `ip addr flush dev eth0; ip addr add ${endpoint.address}/16 dev eth0; ip route add default via 10.88.0.1`;
+    const thief = await start('thief', `${page} && ${address}; ${page} || echo -refused`);
+    expect(await outcome(thief)).toBe('served-refused\n');
   });
 
   test('without containers the network process leaves after a while, and comes again', async () => {
