@@ -1,0 +1,173 @@
+/** A container in the shape of Docker's `GET /containers/{id}/json`, as `inspect` prints it. */
+import { join } from 'node:path';
+import type { StatePaths } from '../state/paths.ts';
+import type { Container } from './container.ts';
+import { volumeData } from './volumes.ts';
+
+/** Docker's "never". */
+const NO_TIME = '0001-01-01T00:00:00Z';
+
+export function inspectContainer(paths: StatePaths, container: Container): object {
+  const { folder, config, state } = container;
+  const { request } = config;
+  const [path = '', ...args] = config.command;
+  return {
+    Id: config.id,
+    Created: config.created,
+    Path: path,
+    Args: args,
+    State: {
+      Status: state.status,
+      Running: state.status === 'running',
+      Paused: false,
+      Restarting: false,
+      OOMKilled: state.oomKilled ?? false,
+      Dead: false,
+      Pid: state.status === 'running' ? (state.process?.pid ?? 0) : 0,
+      ExitCode: state.exitCode ?? 0,
+      Error: state.error ?? '',
+      StartedAt: state.startedAt ?? NO_TIME,
+      FinishedAt: state.finishedAt ?? NO_TIME,
+    },
+    Image: config.image?.id ?? request.image,
+    ResolvConfPath: join(folder, 'resolv.conf'),
+    HostnamePath: join(folder, 'hostname'),
+    HostsPath: join(folder, 'hosts'),
+    LogPath: join(folder, 'stdout.log'),
+    Name: `/${config.name}`,
+    RestartCount: 0,
+    Driver: config.writable === 'kernel' ? 'overlay' : 'fuse-overlay',
+    Platform: 'linux',
+    HostConfig: hostConfig(container),
+    Mounts: mounts(paths, container),
+    Config: {
+      Hostname: request.options.hostname ?? config.id.slice(0, 12),
+      Domainname: request.options.domainname ?? '',
+      User: request.options.user ?? '',
+      AttachStdin: request.openStdin,
+      Tty: request.options.tty ?? false,
+      OpenStdin: request.openStdin,
+      Env: request.options.env ?? [],
+      Cmd: request.options.args ?? [],
+      Image: request.image,
+      WorkingDir: request.options.workdir ?? '',
+      Entrypoint: request.options.entrypoint === undefined ? null : [request.options.entrypoint],
+      Labels: request.labels,
+      ...(request.stopSignal === undefined ? {} : { StopSignal: request.stopSignal }),
+      ...(request.stopTimeout === undefined ? {} : { StopTimeout: request.stopTimeout }),
+    },
+    NetworkSettings: networkSettings(container),
+  };
+}
+
+function hostConfig({ config: { request } }: Container): object {
+  const { options, mounts: wanted } = request;
+  const { limits = {} } = options;
+  return {
+    Binds: wanted.flatMap((mount) =>
+      mount.type === 'bind' ? [`${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`] : [],
+    ),
+    NetworkMode: request.network,
+    PortBindings: Object.fromEntries(
+      request.ports.map(({ containerPort, protocol, hostIp, hostPorts }) => [
+        `${containerPort}/${protocol}`,
+        [{ HostIp: hostIp, HostPort: hostPorts[0] === 0 ? '' : String(hostPorts[0]) }],
+      ]),
+    ),
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    AutoRemove: request.autoRemove,
+    CapAdd: options.capAdd ?? null,
+    CapDrop: options.capDrop ?? null,
+    Dns: request.dns.servers,
+    DnsOptions: request.dns.options,
+    DnsSearch: request.dns.search,
+    ExtraHosts: request.extraHosts.flatMap(({ address, names }) => names.map((name) => `${name}:${address}`)),
+    GroupAdd: options.groupAdd ?? null,
+    Privileged: options.privileged ?? false,
+    PublishAllPorts: request.publishAll,
+    ReadonlyRootfs: options.readOnly ?? false,
+    SecurityOpt: [
+      ...(options.noNewPrivileges === true ? ['no-new-privileges'] : []),
+      ...(request.seccomp === 'unconfined' ? ['seccomp=unconfined'] : []),
+    ],
+    ShmSize: options.shmSize ?? 64 << 20,
+    Ulimits: (options.ulimits ?? []).map(({ type, soft, hard }) => ({
+      Name: type.replace('RLIMIT_', '').toLowerCase(),
+      Soft: soft,
+      Hard: hard,
+    })),
+    Memory: limits.memory ?? 0,
+    MemorySwap: limits.memorySwap ?? (limits.memory === undefined ? 0 : 2 * limits.memory),
+    NanoCpus: Math.round((limits.cpus ?? 0) * 1e9),
+    PidsLimit: limits.pids ?? null,
+    Init: request.init,
+  };
+}
+
+function mounts(paths: StatePaths, { config }: Container): object[] {
+  const listed: object[] = config.request.mounts.map((mount) => {
+    if (mount.type === 'tmpfs')
+      return {
+        Type: 'tmpfs',
+        Source: '',
+        Destination: mount.target,
+        Mode: mount.options.join(','),
+        RW: true,
+        Propagation: '',
+      };
+    if (mount.type === 'volume')
+      return volumeMount(paths, config.volumes[mount.target]!, mount.target, !mount.readOnly);
+    const { source, target, readOnly, propagation } = mount;
+    return {
+      Type: 'bind',
+      Source: source,
+      Destination: target,
+      Mode: readOnly ? 'ro' : '',
+      RW: !readOnly,
+      Propagation: propagation,
+    };
+  });
+  for (const [target, name] of Object.entries(config.volumes)) {
+    if (!config.request.mounts.some((mount) => mount.target === target))
+      listed.push(volumeMount(paths, name, target, true));
+  }
+  return listed;
+}
+
+function volumeMount(paths: StatePaths, name: string, target: string, writable: boolean): object {
+  return {
+    Type: 'volume',
+    Name: name,
+    Source: volumeData(paths, name),
+    Destination: target,
+    Driver: 'local',
+    Mode: 'z',
+    RW: writable,
+    Propagation: '',
+  };
+}
+
+function networkSettings({ config: { request, id }, state }: Container): object {
+  const network = state.status === 'running' ? state.network : undefined;
+  const ports: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const { containerPort, protocol, hostAddress, hostPort } of network?.ports ?? []) {
+    (ports[`${containerPort}/${protocol}`] ??= []).push({ HostIp: hostAddress, HostPort: String(hostPort) });
+  }
+  const endpoint = {
+    IPAMConfig: null,
+    MacAddress: network?.mac ?? '',
+    EndpointID: network?.endpoint ?? '',
+    Gateway: network?.gateway ?? '',
+    IPAddress: network?.address ?? '',
+    IPPrefixLen: network?.prefixLength ?? 0,
+  };
+  return {
+    SandboxID: id,
+    Ports: ports,
+    Gateway: endpoint.Gateway,
+    IPAddress: endpoint.IPAddress,
+    IPPrefixLen: endpoint.IPPrefixLen,
+    MacAddress: endpoint.MacAddress,
+    Networks: request.network.startsWith('container:') ? {} : { [request.network]: endpoint },
+  };
+}
