@@ -62,9 +62,13 @@ export async function openRequest<Name extends RequestName>(
   socket.on('error', () => undefined);
   const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]();
   async function next(): Promise<Message> {
-    const { value, done } = await lines.next();
-    if (done === true) throw new AgentGone('The agent ended before it answered');
-    return JSON.parse(value) as Message;
+    try {
+      const { value, done } = await lines.next();
+      if (done !== true) return JSON.parse(value) as Message;
+    } catch (error) {
+      if (errorCode(error) !== 'ECONNRESET') throw error;
+    }
+    throw new AgentGone('The agent ended before it answered');
   }
   const { result, error } = await next();
   if (error !== undefined) {

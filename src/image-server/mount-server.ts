@@ -52,7 +52,6 @@ export class MountServer {
         log: (line) => log(record, line),
         onClose: () => {
           this.#served.delete(record.key);
-          closeSync(fuseFd);
           close();
         },
       });
