@@ -2,7 +2,14 @@ import { constants } from 'node:os';
 import { closeSync, mkdtempSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FileType, type Attributes, type Bytes, type ListVisitor, type LowerLayer, type Name } from '../../src/index.ts';
+import {
+  FileType,
+  type Attributes,
+  type Bytes,
+  type ListVisitor,
+  type LowerLayer,
+  type Name,
+} from '../../src/index.ts';
 
 const { ENOENT, ENOTDIR, ENODATA, EINVAL } = constants.errno;
 

@@ -122,13 +122,39 @@ class Run {
   step(): void {
     const { random, model } = this;
     const client = this.#client;
-    const kinds = ['mknod', 'mkdir', 'symlink', 'link', 'unlink', 'rmdir', 'rename', 'write', 'write', 'truncate', 'chmod'];
-    const kind = random.pick([...kinds, 'chown', 'utimes', 'setxattr', 'removexattr', 'tmpfile', 'copy', 'read', 'hole']);
+    const kinds = [
+      'mknod',
+      'mkdir',
+      'symlink',
+      'link',
+      'unlink',
+      'rmdir',
+      'rename',
+      'write',
+      'write',
+      'truncate',
+      'chmod',
+    ];
+    const kind = random.pick([
+      ...kinds,
+      'chown',
+      'utimes',
+      'setxattr',
+      'removexattr',
+      'tmpfile',
+      'copy',
+      'read',
+      'hole',
+    ]);
     const parent = this.#directory();
     const name = this.#name(parent);
     const mode = random.pick([0o644, 0o755, 0o600, 0o4755]);
     if (kind === 'mknod' || kind === 'mkdir' || kind === 'symlink') {
-      const type = { mknod: random.pick([FileType.file, FileType.file, FileType.fifo, FileType.character]), mkdir: FileType.directory, symlink: FileType.symlink }[kind];
+      const type = {
+        mknod: random.pick([FileType.file, FileType.file, FileType.fifo, FileType.character]),
+        mkdir: FileType.directory,
+        symlink: FileType.symlink,
+      }[kind];
       const rdev = type === FileType.character ? 0x105 : 0;
       const ino =
         kind === 'mkdir'
@@ -177,7 +203,9 @@ class Run {
         model.rename(parent, name, target, newName, flags),
       );
     } else {
-      const found = this.#pick((node) => (kind === 'chmod' || kind === 'chown' || kind.endsWith('xattr') ? true : isFile(node)));
+      const found = this.#pick((node) =>
+        kind === 'chmod' || kind === 'chown' || kind.endsWith('xattr') ? true : isFile(node),
+      );
       if (found) this.#change(kind, found.node, mode);
     }
   }

@@ -42,7 +42,13 @@ export class Model {
     this.root = copy(layer.rootNode);
   }
 
-  create(parent: ModelNode, name: string | undefined, mode: number, ino: number, fields: Partial<ModelNode> = {}): number | ModelNode {
+  create(
+    parent: ModelNode,
+    name: string | undefined,
+    mode: number,
+    ino: number,
+    fields: Partial<ModelNode> = {},
+  ): number | ModelNode {
     if (name !== undefined && parent.children.has(name)) return -EEXIST;
     const isDirectory = (mode & FileType.mask) === FileType.directory;
     const node: ModelNode = {

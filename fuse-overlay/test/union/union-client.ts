@@ -1,4 +1,12 @@
-import { Entry, Name, type AttributeChange, type Attributes, type Bytes, type DirectoryReply, type Request } from '../../src/index.ts';
+import {
+  Entry,
+  Name,
+  type AttributeChange,
+  type Attributes,
+  type Bytes,
+  type DirectoryReply,
+  type Request,
+} from '../../src/index.ts';
 import { Opened, StatFs } from '../../src/index.ts';
 import type { UnionFileSystem } from '../../src/overlay/union-file-system.ts';
 import { allocate } from '../../src/sys/memory.ts';
@@ -98,7 +106,10 @@ export class UnionClient {
     return result < 0 ? result : this.attributes;
   }
 
-  setattr(ino: number, change: { mode?: number; uid?: number; gid?: number; size?: number; mtime?: number; atime?: number }): number {
+  setattr(
+    ino: number,
+    change: { mode?: number; uid?: number; gid?: number; size?: number; mtime?: number; atime?: number },
+  ): number {
     const full: AttributeChange = {
       valid:
         (change.mode === undefined ? 0 : FATTR_MODE) |
