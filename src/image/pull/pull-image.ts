@@ -2,7 +2,7 @@
  * A pull from name to image: resolve the manifest, fetch config and layers, merge the layers into the image's tree, and enter it
  * in the index. Only the last step makes the image exist; everything before it is kept by digest and found again by the next pull.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { mergeLayers } from 'fuse-overlay';
 import { writeFileAtomic } from '../../state/atomic-file.ts';
 import { parseImageConfig, type ImageConfig } from '../config.ts';
@@ -149,9 +149,10 @@ function distinct<T extends { readonly layer: Descriptor }>(layers: readonly T[]
   return [...new Map(layers.map((each) => [each.layer.digest, each])).values()];
 }
 
+/** Documents are small enough to be compared: so a damaged one is mended. */
 function keepBlob(layout: StoreLayout, bytes: Buffer): void {
   const path = layout.blob(digestOf(bytes));
-  if (!existsSync(path)) writeFileAtomic(path, bytes);
+  if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileAtomic(path, bytes);
 }
 
 function mergeTree({ layout, reference }: PullJob, diffIds: readonly Digest[], path: string): void {

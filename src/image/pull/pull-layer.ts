@@ -7,6 +7,7 @@ import { digestHex, type Digest } from '../digest.ts';
 import { ImageError, reasonOf } from '../image-error.ts';
 import type { Descriptor } from '../manifest.ts';
 import { downloadBlob, StalePartialError } from '../registry/blob-download.ts';
+import { RegistryError } from '../registry/registry-error.ts';
 import type { RegistryClient } from '../registry/registry-client.ts';
 import { waitForLock } from '../store/activity.ts';
 import type { StoreLayout } from '../store/layout.ts';
@@ -93,15 +94,23 @@ async function downloadAndUnpack(pull: LayerPull, partial: string, needsUnpackin
     },
   );
   const [first, second] = await Promise.allSettled([downloaded, unpacked]);
-  if (first.status === 'rejected') throw onDisk(pull, first.reason);
-  if (second.status === 'fulfilled') return;
-  // The blob is what the registry promised, but no layer: it would be no use next time either.
-  if (isBadArchive(second.reason)) rmSync(partial, { force: true });
-  throw onDisk(pull, second.reason);
+  const failed = [first, second].find((each) => each.status === 'rejected');
+  if (!failed) return;
+  if (isUseless(failed.reason)) rmSync(partial, { force: true });
+  throw onDisk(pull, failed.reason);
 }
 
 function isBadArchive(error: unknown): boolean {
   return error instanceof ImageError && error.code === 'INVALID';
+}
+
+/** The wrong bytes, or the promised ones that are no layer: the blob would be no use next time either. */
+function isUseless(error: unknown): boolean {
+  return (
+    error instanceof StalePartialError ||
+    isBadArchive(error) ||
+    (error instanceof RegistryError && error.code === 'DAMAGED')
+  );
 }
 
 async function download(

@@ -6,7 +6,7 @@ import { allEntries, findImage, indexedImages, storedImage, type StoredImage } f
 export function listImages(store: ImageStore, onProblem: (error: ImageError) => void): StoredImage[] {
   return indexedImages(store, allEntries(store), onProblem)
     .map((image) => storedImage(store, image))
-    .sort((a, b) => createdTime(b) - createdTime(a));
+    .sort((a, b) => time(b.created) - time(a.created) || time(b.taggedAt) - time(a.taggedAt));
 }
 
 /** The image that a name, an id or the start of an id means. Throws NOT_FOUND (`No such image: …`) or INVALID. */
@@ -14,6 +14,6 @@ export function resolveImage(store: ImageStore, text: string): StoredImage {
   return storedImage(store, findImage(store, text, allEntries(store)).image);
 }
 
-function createdTime({ created }: StoredImage): number {
-  return Date.parse(created ?? '') || 0;
+function time(text: string | undefined): number {
+  return Date.parse(text ?? '') || 0;
 }

@@ -23,12 +23,15 @@ export interface BlobDownload {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The file turned out to hold something else, which an earlier attempt left. It is empty now: start again. */
+/** The file turned out to hold something else, maybe from an earlier attempt: remove it and start again. */
 export class StalePartialError extends Error {}
 
 const READ_SIZE = 1024 * 1024;
 
-/** Returns once the file is complete and proven. Throws StalePartialError, RegistryError, or Node's error of the disk. */
+/**
+ * Returns once the file is complete and proven. Throws StalePartialError, RegistryError (DAMAGED: the file is of no use), or Node's
+ * error of the disk.
+ */
 export async function downloadBlob(download: BlobDownload): Promise<void> {
   const { digest, size, signal } = download;
   await using file = await open(download.path, 'a+', 0o600);
@@ -55,7 +58,6 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
   }
   const actual = digester.digest();
   if (actual === digest) return;
-  await file.truncate(0);
   if (resumed > 0) throw new StalePartialError(digest);
   throw new RegistryError(
     'DAMAGED',

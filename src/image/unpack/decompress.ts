@@ -1,6 +1,7 @@
-import { pipeline, Readable, type Transform } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { TarError } from './tar-header.ts';
+import { splitZstdFrames } from './zstd-frames.ts';
 
 /** Large outputs: fewer hand-overs between zlib's thread and ours; the next one is inflated while this one is unpacked. */
 const CHUNK = 512 * 1024;
@@ -18,14 +19,17 @@ export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator
   const chunks = source[Symbol.asyncIterator]();
   const first = await chunks.next();
   if (first.done) return;
-  const decoder = decoderFor(first.value);
+  const format = formatOf(first.value);
   const all = prepend(first.value, chunks);
-  if (!decoder) {
+  if (format === 'plain') {
     yield* all;
     return;
   }
+  const options = { chunkSize: CHUNK };
+  const decoder = format === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
+  const input = format === 'gzip' ? all : splitZstdFrames(all);
   // The error of either side ends the iteration below.
-  const output = pipeline(Readable.from(all, { objectMode: false }), decoder, ignore);
+  const output = pipeline(Readable.from(input, { objectMode: false }), decoder, ignore);
   try {
     for await (const chunk of output) yield chunk as Buffer;
   } catch (error) {
@@ -33,15 +37,15 @@ export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator
   }
 }
 
-function decoderFor(head: Buffer): Transform | undefined {
-  if (starts(head, [0x1f, 0x8b])) return createGunzip({ chunkSize: CHUNK });
-  // A zstd frame, or a skippable one (RFC 8878 3.1.2), with which zstd:chunked begins nothing but others may.
+function formatOf(head: Buffer): 'plain' | 'gzip' | 'zstd' {
+  if (starts(head, [0x1f, 0x8b])) return 'gzip';
+  // A zstd frame, or a skippable one (RFC 8878 3.1.2).
   const isSkippable = starts(head.subarray(1), [0x2a, 0x4d, 0x18]) && (head[0]! & 0xf0) === 0x50;
-  if (starts(head, [0x28, 0xb5, 0x2f, 0xfd]) || isSkippable) return createZstdDecompress({ chunkSize: CHUNK });
+  if (starts(head, [0x28, 0xb5, 0x2f, 0xfd]) || isSkippable) return 'zstd';
   for (const { name, magic } of foreignFormats) {
     if (starts(head, magic)) throw new TarError(`it is compressed with ${name}, which no image may use`);
   }
-  return undefined;
+  return 'plain';
 }
 
 function starts(bytes: Buffer, magic: readonly number[]): boolean {

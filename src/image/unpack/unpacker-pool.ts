@@ -56,16 +56,24 @@ export class UnpackerPool {
     function post(message: ToUnpacker): void {
       if (!isOver) worker.postMessage(message);
     }
-    worker.on('message', (message: FromUnpacker) => {
+    const idle = this.#idle;
+    function onMessage(message: FromUnpacker): void {
       if (message.kind === 'progress') return layer.onProgress(message.position);
-      isOver = true;
-      worker.removeAllListeners();
-      this.#idle.push(worker);
+      leave();
+      idle.push(worker);
       if (message.kind === 'done') resolve(message.result);
       else reject(unpackError(message.error, layer.shownAs));
-    });
+    }
     // A thread that dies of something else than an archive: out of memory, a bug.
-    worker.on('error', (error) => reject(unpackError(describeFailure(error), layer.shownAs)));
+    function onError(error: unknown): void {
+      leave();
+      reject(unpackError(describeFailure(error), layer.shownAs));
+    }
+    function leave(): void {
+      isOver = true;
+      worker.off('message', onMessage).off('error', onError);
+    }
+    worker.on('message', onMessage).on('error', onError);
     let told = 0;
     let known = 0;
     function tell(): void {
@@ -85,8 +93,7 @@ export class UnpackerPool {
       },
       cancel: (error) => {
         if (isOver) return;
-        isOver = true;
-        worker.removeAllListeners();
+        leave();
         this.#all.delete(worker);
         void worker.terminate();
         reject(error);
