@@ -30,7 +30,7 @@ describe('the rooms of src', () => {
   });
 
   test.each([
-    ['cli', '../image/pull.ts', 'cli may not import image (../image/pull.ts)'],
+    ['cli', '../network/networks.ts', 'cli may not import network (../network/networks.ts)'],
     ['cli', '../agent/main.ts', 'cli may not import agent beyond agent/client'],
     ['cli', '../agent/clientele.ts', 'cli may not import agent beyond agent/client'],
     ['engine', '../agent/client.ts', 'engine may not import agent (../agent/client.ts)'],

@@ -30,7 +30,8 @@ export const layers: readonly Layers[] = [
     rooms: {
       main: ['cli'],
       index: ['engine', 'agent/client', 'base'],
-      cli: ['agent/client', 'engine', 'state', 'base'],
+      // What only reads (images, options) needs no agent and goes to its room directly.
+      cli: ['agent/client', 'engine', 'image', 'oci', 'state', 'base'],
       agent: [
         'engine',
         'image',

@@ -77,7 +77,7 @@ export async function openRequest<Name extends RequestName>(
   }
   return {
     result: result as Requests[Name]['result'],
-    next: next as Answer<Name>['next'],
+    next: next,
     close: () => socket.destroy(),
   };
 }

@@ -56,10 +56,10 @@ export class AgentServer {
     const { poller } = this.#context;
     let line = Buffer.alloc(0);
     const fds: number[] = [];
-    const giveUp = (): void => {
+    function giveUp(): void {
       poller.unwatch(connection);
       for (const fd of [connection, ...fds]) closeSync(fd);
-    };
+    }
     poller.watch(connection, () => {
       try {
         const { data, fds: more } = receiveWithFds(connection, 1 << 16);
@@ -83,7 +83,9 @@ export class AgentServer {
     socket.on('error', () => undefined);
     const connection: Connection = {
       fds,
-      say: (value) => void (socket.writable && socket.write(`${JSON.stringify(value)}\n`)),
+      say: (value) => {
+        if (socket.writable) socket.write(`${JSON.stringify(value)}\n`);
+      },
       closed: new Promise((resolve) => socket.once('close', () => resolve())),
     };
     socket.resume();

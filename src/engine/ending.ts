@@ -99,8 +99,15 @@ async function adopt(context: EngineContext, container: Container): Promise<void
   const { id, name, request } = config;
   try {
     const terminal = request.options.tty === true;
-    const report = (problem: string): void => context.log(`${name}: ${problem}`);
-    superviseContainer(context, container, new RunningContainer({ paths, poller, id, folder, terminal, report }), true);
+    const running = new RunningContainer({
+      paths,
+      poller,
+      id,
+      folder,
+      terminal,
+      report: (problem) => context.log(`${name}: ${problem}`),
+    });
+    superviseContainer(context, container, running, true);
   } catch {
     // No monitor: it and its container ended while nobody looked, or the machine was rebooted.
     if (isAlive(state.process)) process.kill(state.process.pid, 'SIGKILL');

@@ -16,7 +16,9 @@ export async function followLog(
   take: (chunk: Chunk) => Promise<void>,
 ): Promise<void> {
   let wake = Promise.withResolvers<void>();
-  const awaken = (): void => wake.resolve();
+  function awaken(): void {
+    wake.resolve();
+  }
   stop.addEventListener('abort', awaken);
   const timer = setInterval(awaken, POLL);
   const watcher = watch(join(folder, 'index.log'), awaken);

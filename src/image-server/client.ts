@@ -1,7 +1,7 @@
 /** Mounting content in the holder's namespaces, and having it served. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processEntry } from '../base/install.ts';
@@ -144,24 +144,15 @@ async function askServer(paths: StatePaths, server: ServerName): Promise<void> {
 function ask(socketPath: string): Promise<Error | undefined> {
   return new Promise((resolve, reject) => {
     const address = socketAddress(socketPath);
-    let socket: Socket;
-    try {
-      socket = connect(address.path);
-    } catch (error) {
-      address[Symbol.dispose]();
-      reject(error as Error);
-      return;
-    }
+    const socket = connect(address.path);
     let answer = '';
     socket.setEncoding('utf8');
     socket.setTimeout(10_000, () => socket.destroy(new Error('timed out')));
-    socket.on('connect', () => {
-      address[Symbol.dispose]();
-      socket.write('scan\n');
-    });
+    socket.on('connect', () => socket.write('scan\n'));
     socket.on('data', (text: string) => (answer += text));
     socket.on('error', reject);
     socket.on('close', () => {
+      address[Symbol.dispose]();
       if (answer === 'ok\n') resolve(undefined);
       else reject(new Error(answer.trim() || 'it closed the connection'));
     });

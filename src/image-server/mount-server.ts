@@ -46,13 +46,13 @@ export class MountServer {
   #serve(record: MountRecord, takeover: boolean): void {
     const fuseFd = takeFuseFd(record);
     try {
-      const { fileSystem, close } = openContent(record.content, takeover);
-      serve(this.#loop, fuseFd, fileSystem, {
+      const content = openContent(record.content, takeover);
+      serve(this.#loop, fuseFd, content.fileSystem, {
         takeover,
         log: (line) => log(record, line),
         onClose: () => {
           this.#served.delete(record.key);
-          close();
+          content.close();
         },
       });
       this.#served.add(record.key);

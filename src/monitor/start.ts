@@ -59,7 +59,7 @@ export type MonitorStdio = readonly ['ignore' | number, 'ignore' | number, 'igno
 /** Starts a plan in a session of its own, detached from this process, in the folder /. */
 export function startMonitor(plan: LaunchPlan, stdio: MonitorStdio = ['ignore', 'ignore', 'ignore']): MonitorProcess {
   const { child, status } = spawnMonitor(plan, stdio, 'pipe');
-  const records = status!.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
+  const records: AsyncIterator<Buffer, undefined> = status!.iterator({ destroyOnReturn: false });
   let pending = Buffer.alloc(0);
 
   async function next(): Promise<MonitorRecord | undefined> {

@@ -44,6 +44,8 @@ export function writeJson(path: string, value: unknown): void {
 }
 
 /** Reads a JSON file that we wrote; undefined where there is none. Throws where it is not JSON, naming the file. */
+// The caller says what we wrote there.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export function readJson<T>(path: string): T | undefined {
   let text;
   try {

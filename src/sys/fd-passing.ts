@@ -24,12 +24,12 @@ const pointedAt: { buffers: readonly Buffer[] } = { buffers: [] };
 
 function messageHeader(data: Buffer, control: Buffer): Buffer {
   const iov = Buffer.alloc(16);
-  iov.writeBigUInt64LE(BigInt(koffi.address(data)), 0);
+  iov.writeBigUInt64LE(koffi.address(data), 0);
   iov.writeBigUInt64LE(BigInt(data.length), 8);
   const header = Buffer.alloc(MSGHDR.size);
-  header.writeBigUInt64LE(BigInt(koffi.address(iov)), MSGHDR.iov);
+  header.writeBigUInt64LE(koffi.address(iov), MSGHDR.iov);
   header.writeBigUInt64LE(1n, MSGHDR.iovlen);
-  header.writeBigUInt64LE(BigInt(koffi.address(control)), MSGHDR.control);
+  header.writeBigUInt64LE(koffi.address(control), MSGHDR.control);
   header.writeBigUInt64LE(BigInt(control.length), MSGHDR.controllen);
   pointedAt.buffers = [iov, data, control];
   return header;

@@ -7,18 +7,18 @@ import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import tty from 'node:tty';
-import { DetachKeys } from '../engine/detach-keys.ts';
-import { EngineError } from '../engine/engine-error.ts';
-import type { ExecRequest } from '../engine/requests.ts';
-import { exitCodeOf } from '../engine/running-container.ts';
-import { RECORD, RECORD_KIND } from '../monitor/plan-layout.ts';
-import type { StatePaths } from '../state/paths.ts';
-import { receiveWithFds } from '../sys/fd-passing.ts';
-import { makePipe, makeSocketPair } from '../sys/pipe.ts';
-import { Poller } from '../sys/poller.ts';
-import { describeErrno } from '../sys/system-error.ts';
-import { setWindowSize } from '../sys/window-size.ts';
-import { askAgent } from './client.ts';
+import { DetachKeys } from '../../engine/detach-keys.ts';
+import { EngineError } from '../../engine/engine-error.ts';
+import type { ExecRequest } from '../../engine/requests.ts';
+import { exitCodeOf } from '../../engine/running-container.ts';
+import { RECORD, RECORD_KIND } from '../../monitor/plan-layout.ts';
+import type { StatePaths } from '../../state/paths.ts';
+import { receiveWithFds } from '../../sys/fd-passing.ts';
+import { makePipe, makeSocketPair } from '../../sys/pipe.ts';
+import { Poller } from '../../sys/poller.ts';
+import { describeErrno } from '../../sys/system-error.ts';
+import { setWindowSize } from '../../sys/window-size.ts';
+import { askAgent } from '../client.ts';
 
 export interface ExecIo {
   /** Absent: the program reads an empty stdin. */
@@ -81,25 +81,22 @@ async function awaitExit(status: number, session: Session, request: ExecRequest)
   const poller = new Poller();
   let pending = Buffer.alloc(0);
   try {
-    const code = await new Promise<number>((resolve, reject) => {
+    const record = await new Promise<Buffer>((resolve, reject) => {
       poller.watch(status, () => {
         const { data, fds } = receiveWithFds(status, 64);
         for (const fd of fds) session.receive(fd);
         // The byte that carries the terminal is no record.
         pending = Buffer.concat([pending, fds.length > 0 ? data.subarray(1) : data]);
         if (pending.length >= RECORD.size) {
-          try {
-            resolve(readRecord(pending, request));
-          } catch (error) {
-            reject(error as Error);
-          }
           poller.unwatch(status);
+          resolve(pending);
         } else if (data.length === 0) {
           poller.unwatch(status);
           reject(new EngineError('FAILED', 'Cannot tell how the program ended: its waiter was killed'));
         }
       });
     });
+    const code = readRecord(record, request);
     await session.drained();
     return code;
   } finally {
