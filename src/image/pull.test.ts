@@ -405,7 +405,7 @@ describe('a registry that misbehaves', () => {
       response.write(blob.subarray(start, start + 30_000), () => socket?.destroy());
       return true;
     };
-    const blobs = new Map([[digest as string, gzipSync(base)]]);
+    const blobs = new Map([[digest, gzipSync(base)]]);
     function readBlob(name: string): Buffer {
       return blobs.get(name)!;
     }
@@ -510,9 +510,9 @@ describe('a pull that does not end', () => {
       response.write(gzipSync(layer).subarray(0, 1_000_000));
       return true;
     };
-    const onEvent = (event: PullEvent): void => {
+    function onEvent(event: PullEvent): void {
       if (event.kind === 'layer' && (event.current ?? 0) >= 1_000_000) stop.abort();
-    };
+    }
     const error = await failure(pull('app:1', { signal: stop.signal, onEvent }));
     expect(error.code).toBe('CANCELLED');
     expectNoImage();
