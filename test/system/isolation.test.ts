@@ -256,7 +256,7 @@ describe('the root file system', () => {
   test('--tmpfs', async () => {
     const { stdout } = await shell(
       ['--read-only', '--tmpfs', '/scratch:size=1m,mode=1777', '--tmpfs', '/tmp'],
-      'echo kept >/tmp/x; cat /tmp/x; stat -c %a /scratch; head -c 2000000 /dev/zero >/scratch/x 2>&1; grep " /scratch " /proc/mounts',
+      'echo kept >/tmp/x; cat /tmp/x; stat -c %a /scratch; dd if=/dev/zero of=/scratch/x bs=1k count=2000 2>&1; grep " /scratch " /proc/mounts',
     );
     expect(stdout).toMatch(/^kept\n1777\n/);
     expect(stdout).toMatch(/no space left/i);

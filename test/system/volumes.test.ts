@@ -93,7 +93,7 @@ describe('a folder of the host', () => {
 
 describe('--mount type=tmpfs', () => {
   test('with a size', async () => {
-    const script = 'grep " /t " /proc/mounts | cut -d" " -f3; head -c 2000000 /dev/zero >/t/x 2>&1 || true';
+    const script = 'grep " /t " /proc/mounts | cut -d" " -f3; dd if=/dev/zero of=/t/x bs=1k count=2000 2>&1 || true';
     expect(await busybox(['--mount', 'type=tmpfs,target=/t,tmpfs-size=1m'], script)).toMatch(
       /^tmpfs\n.*no space left/i,
     );
