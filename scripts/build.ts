@@ -15,6 +15,7 @@ const processes = {
   agent: 'src/agent/main.ts',
   'image-server': 'src/image-server/main.ts',
   network: 'src/network/process/main.ts',
+  inside: 'src/inside/main.ts',
   index: 'src/index.ts',
 };
 

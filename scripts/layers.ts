@@ -46,6 +46,7 @@ export const layers: readonly Layers[] = [
         ...ground,
       ],
       engine: [
+        'inside',
         'image',
         'storage',
         'network',
@@ -66,6 +67,8 @@ export const layers: readonly Layers[] = [
       // Its mounts are made and kept in the holder's namespaces.
       'image-server': ['holder', 'monitor', ...ground],
       holder: ['monitor', ...ground],
+      // Works on files in the holder's namespaces.
+      inside: ['holder', 'monitor', ...ground],
       cgroup: [...ground],
       monitor: ['sys', 'base'],
       oci: ['base'],

@@ -10,7 +10,12 @@ export function checkKernel({ release }: Host): Finding {
   const [major = 0, minor = 0] = release.split('.').map(Number.parseFloat);
   const isOld = major < OLDEST_KERNEL[0] || (major === OLDEST_KERNEL[0] && minor < OLDEST_KERNEL[1]);
   return isOld
-    ? finding('kernel', 'missing', `Linux ${release} is older than ${OLDEST_KERNEL.join('.')}`, 'install a newer kernel')
+    ? finding(
+        'kernel',
+        'missing',
+        `Linux ${release} is older than ${OLDEST_KERNEL.join('.')}`,
+        'install a newer kernel',
+      )
     : finding('kernel', 'ok', `Linux ${release}`);
 }
 
@@ -51,7 +56,12 @@ export function checkDevice(host: Host, path: string, status: 'limited' | 'missi
       return finding(path, status, `permission denied: ${use}`, `sudo chmod 0666 ${path}`);
     case 'absent': {
       const module = path === '/dev/fuse' ? 'fuse' : 'tun';
-      return finding(path, status, `is not there: ${use}`, `sudo modprobe ${module} (in a container: --device ${path})`);
+      return finding(
+        path,
+        status,
+        `is not there: ${use}`,
+        `sudo modprobe ${module} (in a container: --device ${path})`,
+      );
     }
   }
 }
@@ -87,7 +97,12 @@ export function checkFileSystem(host: Host, root: string): Finding {
   const type = host.fileSystem(root) >>> 0;
   const name = FILE_SYSTEMS[type] ?? `file system type 0x${type.toString(16)}`;
   return NETWORKED.includes(name)
-    ? finding('state folder', 'limited', `${root} lies on ${name}: slower, and without the kernel's overlay`, 'TRUN_ROOT=/some/local/folder')
+    ? finding(
+        'state folder',
+        'limited',
+        `${root} lies on ${name}: slower, and without the kernel's overlay`,
+        'TRUN_ROOT=/some/local/folder',
+      )
     : finding('state folder', 'ok', `${root} on ${name}`);
 }
 
@@ -118,7 +133,12 @@ export function checkLowPorts(host: Host): Finding {
 /** Yama: Documentation/admin-guide/LSM/Yama.rst. 3 forbids what takes fds over from a killed process. */
 export function checkYama(host: Host): Finding {
   return host.read('/proc/sys/kernel/yama/ptrace_scope') === '3'
-    ? finding('process access', 'missing', 'forbidden by kernel.yama.ptrace_scope=3', 'reboot with kernel.yama.ptrace_scope=1')
+    ? finding(
+        'process access',
+        'missing',
+        'forbidden by kernel.yama.ptrace_scope=3',
+        'reboot with kernel.yama.ptrace_scope=1',
+      )
     : finding('process access', 'ok', 'fds can be taken over');
 }
 

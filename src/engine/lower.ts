@@ -42,7 +42,11 @@ export function findSource(
 }
 
 /** The lower layer of a container that exists. Throws NOT_FOUND where its image has been removed. */
-export function findLower(context: EngineContext, { image, request }: ContainerConfig, map: IdMap): Lower {
+export function findLower(
+  context: Pick<EngineContext, 'images'>,
+  { image, request }: ContainerConfig,
+  map: IdMap,
+): Lower {
   const owner = map.kind === 'single';
   if (image === undefined) {
     const path = request.rootfs ?? '/';

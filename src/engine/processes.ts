@@ -72,7 +72,10 @@ function readProcess(pid: number): Process | undefined {
     const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ');
     const end = stat.lastIndexOf(')');
     // From the third field on: state, ppid, pgrp, session, tty_nr, …
-    const fields = stat.slice(end + 2).split(' ').map(Number);
+    const fields = stat
+      .slice(end + 2)
+      .split(' ')
+      .map(Number);
     return {
       pid,
       parent: fields[1]!,
@@ -154,7 +157,10 @@ async function runPs(options: readonly string[]): Promise<string> {
   } catch (error) {
     const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
     if (code === 'ENOENT') {
-      throw new EngineError('UNSUPPORTED', 'options of top take the program ps (package procps), which this host does not have');
+      throw new EngineError(
+        'UNSUPPORTED',
+        'options of top take the program ps (package procps), which this host does not have',
+      );
     }
     throw new EngineError('INVALID', `ps: ${stderr.trim().split('\n')[0] ?? ''}`);
   }
