@@ -43,6 +43,11 @@ const defaultLinks: HubLinks = { bridge: 'trun0', tap: 'tap0' };
 /** Ethernet's. With segmentation offload through the TAP a larger one gains little. */
 const defaultMtu = 1500;
 const defaultIdle = 5 * 60_000;
+/**
+ * V8 flags of network processes. Small nurseries and no worker threads: measured after bulk transfers, 28-42 MB private
+ * instead of 54-74, at the same throughput.
+ */
+const nodeFlags = ['--v8-pool-size=0', '--max-semi-space-size=2'];
 
 export class Networks implements AsyncDisposable {
   readonly #options: NetworksOptions;
@@ -144,7 +149,7 @@ export class Networks implements AsyncDisposable {
         lock: `${file}.lock`,
         idle: idle ?? defaultIdle,
       },
-      command: command ?? [process.execPath, processEntry('network')],
+      command: command ?? [process.execPath, ...nodeFlags, processEntry('network')],
       log: `${file}.log`,
       openFds: () => ({ tun: link.takeTun(), holder: this.#hub.openHolder() }),
     });
