@@ -2,6 +2,7 @@
 import { createContainer, checkName } from '../engine/create.ts';
 import { findContainer, listContainers } from '../engine/container.ts';
 import { saveConfig, type EngineContext } from '../engine/context.ts';
+import { dryRun } from '../engine/dry-run.ts';
 import { EngineError } from '../engine/engine-error.ts';
 import { execInContainer, type ExecFds } from '../engine/exec.ts';
 import { imageMountKey } from '../engine/lower.ts';
@@ -45,6 +46,10 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
       if (request.autoRemove) await removeContainer(context, config.id, { force: true, volumes: true });
       throw error;
     }
+  },
+
+  async dryRun(context, { request }, connection) {
+    connection.say({ result: await dryRun(context, request) });
   },
 
   async start(context, { container, consoleSize, wait }, connection) {

@@ -95,7 +95,8 @@ export function checkName(wanted: string, taken: ReadonlyMap<string, string>): v
   );
 }
 
-async function chooseWritable(context: EngineContext, { storage }: ContainerRequest): Promise<WritableKind> {
+/** The kind of writable layer: what was asked for, or the fastest that this host permits. */
+export async function chooseWritable(context: EngineContext, { storage }: ContainerRequest): Promise<WritableKind> {
   const limited = storage.size !== undefined || storage.inodes !== undefined;
   if (storage.writable === 'fuse' || (limited && storage.writable === 'auto')) return 'fuse';
   const { kernel, reason } = await probeKernelOverlay(context.paths, await context.holder());

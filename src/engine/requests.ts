@@ -1,6 +1,7 @@
 /** What the agent is asked to do. One JSON line each way over its socket; containers are named as users name them. */
 import type { EngineErrorCode } from './engine-error.ts';
 import type { ContainerRequest } from './container.ts';
+import type { DryRun } from './dry-run.ts';
 
 /** A program to be run in a running container, as `exec` has it. Its stdio and status socket come as fds. */
 export interface ExecRequest {
@@ -23,6 +24,8 @@ export interface Requests {
   create: { params: { request: ContainerRequest }; result: { id: string } };
   /** Create and start in one. `wait`: a second line `{exitCode}` follows when it has ended. */
   run: { params: { request: ContainerRequest; consoleSize?: ConsoleSize; wait: boolean }; result: Started };
+  /** The spec and the plan of a start that does not take place. */
+  dryRun: { params: { request: ContainerRequest }; result: DryRun };
   start: { params: { container: string; consoleSize?: ConsoleSize; wait: boolean }; result: Started };
   /** Seconds; absent: the container's own, else 10. */
   stop: { params: { container: string; timeout?: number; signal?: string }; result: object };

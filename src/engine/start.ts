@@ -1,30 +1,20 @@
 /** Starting a container: from its records to a running program. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { processEntry } from '../base/install.ts';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
-import type { Holder } from '../holder/holder.ts';
 import { LaunchError, startMonitor, type MonitorProcess } from '../monitor/start.ts';
-import type { PreparedEndpoint } from '../network/driver.ts';
-import type { PortMapping } from '../network/port-mapping.ts';
-import { hostnameFile } from '../oci/etc-files.ts';
-import type { UserDatabase } from '../oci/user.ts';
 import { containerPlan } from '../runtime/container-plan.ts';
-import type { LaunchInput, NetworkNamespace } from '../runtime/launch-input.ts';
-import { findMount } from '../image-server/mount-record.ts';
 import { writableLayer } from '../storage/probe.ts';
-import type { Lower, PreparedRoot } from '../storage/writable-layer.ts';
 import { processIdentity } from '../sys/process-identity.ts';
-import { buildSpec, seccompFilter } from './container-spec.ts';
-import { findContainer, readContainer, type Container, type ContainerState } from './container.ts';
+import { readContainer, type Container, type ContainerState } from './container.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
 import { superviseContainer } from './ending.ts';
 import { createCgroup } from './limits.ts';
-import { findLower, findSource } from './lower.ts';
-import { monitorSocket } from './monitor-link.ts';
+import { launchInput } from './launch.ts';
+import { findLower } from './lower.ts';
+import { joinNetwork, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
-import { readTextBelow } from './root-files.ts';
 import { LogWriter } from './log-store.ts';
 import { RunningContainer } from './running-container.ts';
 
@@ -134,134 +124,6 @@ async function awaitExec(
   monitor.go();
   await monitor.next();
   return state;
-}
-
-/** A container's part in a network, whichever kind. */
-interface Networking {
-  readonly namespace: NetworkNamespace;
-  readonly endpoint: PreparedEndpoint | undefined;
-  readonly etcFolder: string;
-  attach(pid: number): void;
-  leave(): Promise<void>;
-}
-
-async function joinNetwork(context: EngineContext, container: Container): Promise<Networking> {
-  const { network, ports, extraHosts, dns, options } = container.config.request;
-  const { id, name } = container.config;
-  if (network.startsWith('container:')) return shareNetwork(context, network.slice('container:'.length));
-
-  const driver = (await context.networks()).driver(network);
-  const hostname = options.hostname ?? id.slice(0, 12);
-  const endpoint = await driver.prepare({
-    container: id,
-    name,
-    hostname,
-    ports: ports.map(({ protocol, hostIp, hostPorts: [first, last], containerPort }): PortMapping => ({
-      protocol,
-      ...(hostIp === '' ? {} : { hostAddress: hostIp }),
-      hostPort: first,
-      ...(last === first ? {} : { hostPortEnd: last }),
-      containerPort,
-    })),
-    extraHosts,
-    dns: Object.fromEntries(Object.entries(dns).filter(([, values]) => values.length > 0)),
-  });
-  writeFileSync(join(container.folder, 'hosts'), endpoint.files.hosts, { mode: 0o644 });
-  writeFileSync(join(container.folder, 'resolv.conf'), endpoint.files.resolvConf, { mode: 0o644 });
-  writeFileSync(join(container.folder, 'hostname'), hostnameFile(hostname), { mode: 0o644 });
-  return {
-    namespace: endpoint.namespace === 'host' ? { kind: 'host' } : { kind: 'new' },
-    endpoint,
-    etcFolder: container.folder,
-    attach: (pid) => {
-      if (endpoint.needsAttach) driver.attach(id, pid);
-    },
-    leave: () => driver.detach(id),
-  };
-}
-
-function shareNetwork({ paths }: EngineContext, nameOrId: string): Networking {
-  const other = findContainer(paths, nameOrId);
-  if (other.state.status !== 'running' || other.state.process === undefined) {
-    throw new EngineError('CONFLICT', `cannot join network of a non running container: ${other.config.id}`);
-  }
-  return {
-    namespace: { kind: 'join', pid: other.state.process.pid },
-    endpoint: undefined,
-    etcFolder: other.folder,
-    attach: () => undefined,
-    leave: () => Promise.resolve(),
-  };
-}
-
-interface LaunchParts {
-  readonly container: Container;
-  readonly holder: Holder;
-  readonly lower: Lower;
-  readonly root: PreparedRoot;
-  readonly networking: Networking;
-  readonly cgroup: ContainerCgroup | undefined;
-  readonly consoleSize: ConsoleSize | undefined;
-}
-
-function launchInput(context: EngineContext, parts: LaunchParts): LaunchInput {
-  const { paths } = context;
-  const { container, holder, root, networking, cgroup, consoleSize } = parts;
-  const { config, folder } = container;
-  const source = findSource(context, config.request, config.image);
-  const spec = buildSpec({
-    paths,
-    holder,
-    container,
-    image: source.config,
-    users: readUsers(context, parts),
-    ownNetwork: networking.namespace.kind === 'new',
-    etcFolder: networking.etcFolder,
-    consoleSize,
-  });
-  const seccomp = seccompFilter(container);
-  const socket = monitorSocket(paths, config.id);
-  mkdirSync(socket.folder, { recursive: true, mode: 0o700 });
-  const { endpoint } = networking;
-  return {
-    spec,
-    root,
-    rootTarget: join(folder, 'root'),
-    holderPid: holder.process.pid,
-    map: holder.map,
-    network: networking.namespace,
-    ...(endpoint === undefined ? {} : { configureNetwork: (plan) => endpoint.configure(plan) }),
-    ...(seccomp === undefined ? {} : { seccomp }),
-    ...(cgroup === undefined ? {} : { cgroupProcs: cgroup.procsPath }),
-    init: config.request.init,
-    openStdin: config.request.openStdin,
-    supervision: {
-      socketFolder: socket.folder,
-      socketName: socket.name,
-      exitPath: join(folder, 'exit'),
-      exitTemporary: join(folder, 'exit.tmp'),
-      agentLock: join(paths.run, 'agent.lock'),
-      agentArgv: agentCommand(paths.root),
-      agentEnv: Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ''}`),
-    },
-  };
-}
-
-/** How an agent is started: by the first command that needs it, and by monitors whose agent is gone. */
-export function agentCommand(root: string): string[] {
-  return [process.execPath, '--no-warnings', '--v8-pool-size=0', processEntry('agent'), root];
-}
-
-/** The account files as the container will see them. */
-function readUsers({ paths }: EngineContext, { container, lower, root }: LaunchParts): UserDatabase {
-  const key = root.kind === 'overlay' ? lower.key : container.config.id;
-  const mount = findMount(paths, key);
-  const below = mount === undefined ? undefined : `/proc/${mount.keeper.pid}/root${mount.mountPoint}`;
-  function read(path: string): string | undefined {
-    const upper = root.kind === 'overlay' ? readTextBelow(join(root.folder, root.upper), path) : undefined;
-    return upper ?? (below === undefined ? undefined : readTextBelow(below, path));
-  }
-  return { passwd: read('/etc/passwd'), group: read('/etc/group') };
 }
 
 /** Docker's words for what the launch plan could not do. */

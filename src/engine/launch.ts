@@ -1,0 +1,88 @@
+/** What a container's launch plan is made from. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
+import { processEntry } from '../base/install.ts';
+import type { Holder } from '../holder/holder.ts';
+import { findMount } from '../image-server/mount-record.ts';
+import type { UserDatabase } from '../oci/user.ts';
+import type { LaunchInput } from '../runtime/launch-input.ts';
+import type { Lower, PreparedRoot } from '../storage/writable-layer.ts';
+import { buildSpec, seccompFilter } from './container-spec.ts';
+import type { Container } from './container.ts';
+import type { EngineContext } from './context.ts';
+import { findSource } from './lower.ts';
+import { monitorSocket } from './monitor-link.ts';
+import type { Networking } from './networking.ts';
+import type { ConsoleSize } from './requests.ts';
+import { readTextBelow } from './root-files.ts';
+
+export interface LaunchParts {
+  readonly container: Container;
+  readonly holder: Holder;
+  readonly lower: Lower;
+  readonly root: PreparedRoot;
+  readonly networking: Pick<Networking, 'namespace' | 'endpoint' | 'etcFolder'>;
+  readonly cgroup: ContainerCgroup | undefined;
+  readonly consoleSize: ConsoleSize | undefined;
+}
+
+export function launchInput(context: EngineContext, parts: LaunchParts): LaunchInput {
+  const { paths } = context;
+  const { container, holder, root, networking, cgroup, consoleSize } = parts;
+  const { config, folder } = container;
+  const source = findSource(context, config.request, config.image);
+  const spec = buildSpec({
+    paths,
+    holder,
+    container,
+    image: source.config,
+    users: readUsers(context, parts),
+    ownNetwork: networking.namespace.kind === 'new',
+    etcFolder: networking.etcFolder,
+    consoleSize,
+  });
+  const seccomp = seccompFilter(container);
+  const socket = monitorSocket(paths, config.id);
+  mkdirSync(socket.folder, { recursive: true, mode: 0o700 });
+  const { endpoint } = networking;
+  return {
+    spec,
+    root,
+    rootTarget: join(folder, 'root'),
+    holderPid: holder.process.pid,
+    map: holder.map,
+    network: networking.namespace,
+    ...(endpoint === undefined ? {} : { configureNetwork: (plan) => endpoint.configure(plan) }),
+    ...(seccomp === undefined ? {} : { seccomp }),
+    ...(cgroup === undefined ? {} : { cgroupProcs: cgroup.procsPath }),
+    init: config.request.init,
+    openStdin: config.request.openStdin,
+    supervision: {
+      socketFolder: socket.folder,
+      socketName: socket.name,
+      exitPath: join(folder, 'exit'),
+      exitTemporary: join(folder, 'exit.tmp'),
+      agentLock: join(paths.run, 'agent.lock'),
+      agentArgv: agentCommand(paths.root),
+      agentEnv: Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ''}`),
+    },
+  };
+}
+
+/** How an agent is started: by the first command that needs it, and by monitors whose agent is gone. */
+function agentCommand(root: string): string[] {
+  return [process.execPath, '--no-warnings', '--v8-pool-size=0', processEntry('agent'), root];
+}
+
+/** The account files as the container will see them. */
+function readUsers({ paths }: EngineContext, { container, lower, root }: LaunchParts): UserDatabase {
+  const key = root.kind === 'overlay' ? lower.key : container.config.id;
+  const mount = findMount(paths, key);
+  const below = mount === undefined ? undefined : `/proc/${mount.keeper.pid}/root${mount.mountPoint}`;
+  function read(path: string): string | undefined {
+    const upper = root.kind === 'overlay' ? readTextBelow(join(root.folder, root.upper), path) : undefined;
+    return upper ?? (below === undefined ? undefined : readTextBelow(below, path));
+  }
+  return { passwd: read('/etc/passwd'), group: read('/etc/group') };
+}
