@@ -118,20 +118,20 @@ export class UnionFileSystem implements FileSystem {
     return create(this.#union, request, parent, name, birth, entry);
   }
 
-  unlink(_request: Request, parent: number, name: Name): number {
-    return unlink(this.#union, parent, name);
+  unlink(request: Request, parent: number, name: Name): number {
+    return unlink(this.#union, request, parent, name);
   }
 
-  rmdir(_request: Request, parent: number, name: Name): number {
-    return rmdir(this.#union, this.#listings, parent, name);
+  rmdir(request: Request, parent: number, name: Name): number {
+    return rmdir(this.#union, request, this.#listings, parent, name);
   }
 
   rename(request: Request, parent: number, name: Name, newParent: number, newName: Name, flags: number): number {
     return rename(this.#union, this.#listings, request, parent, name, newParent, newName, flags);
   }
 
-  link(_request: Request, ino: number, newParent: number, newName: Name, entry: Entry): number {
-    return link(this.#union, ino, newParent, newName, entry);
+  link(request: Request, ino: number, newParent: number, newName: Name, entry: Entry): number {
+    return link(this.#union, request, ino, newParent, newName, entry);
   }
 
   read(_request: Request, ino: number, _handle: number, offset: number, out: Bytes): number {

@@ -12,6 +12,7 @@
 import type { Attributes, Entry } from '../server/attributes.ts';
 import { FileType } from '../server/attributes.ts';
 import { Attributes as AttributesClass } from '../server/attributes.ts';
+import type { Request } from '../server/file-system.ts';
 import type { Name } from '../server/name.ts';
 import { errno, systemError } from '../sys/errors.ts';
 import { tick } from './clock.ts';
@@ -154,6 +155,19 @@ export class Union {
     const origins = this.lower.origins(ino, (each) => this.store.table.origins.has(each));
     this.store.commit([...origins, lowerImage(ino, attributes, data, this.lower.parent(ino))]);
     return this.store.get(ino)!;
+  }
+
+  /**
+   * Names, links and renames can't be done twice, but a server may die between doing and answering, and the kernel asks its
+   * successor again. So the journal has with each such change the request that it was for. True: that is what happened.
+   */
+  isDone(request: Request): boolean {
+    return request.resent && request.id === this.store.table.lastRequest.id;
+  }
+
+  /** To be part of the change that the request asked for; `ino`: the inode to answer with. */
+  done(request: Request, ino = 0): Change {
+    return { kind: 'request', id: request.id, ino };
   }
 
   /** Throws ENOSPC when the quota has no inode left. */

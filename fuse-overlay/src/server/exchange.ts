@@ -50,6 +50,8 @@ class Range implements Bytes {
 
 export class Exchange implements Request {
   opcode = 0;
+  id = 0;
+  resent = false;
   nodeId = 0;
   uid = 0;
   gid = 0;
@@ -98,6 +100,10 @@ export class Exchange implements Request {
   begin(length: number): boolean {
     if (length < inHeader.size || this.#in.getUint32(inHeader.at.len, true) !== length) return false;
     this.opcode = this.#in.getUint32(inHeader.at.opcode, true);
+    const uniqueHigh = this.#in.getUint32(inHeader.at.unique + 4, true);
+    this.id = this.#in.getUint32(inHeader.at.unique, true) + (uniqueHigh & 0x1fffff) * 2 ** 32;
+    // FUSE_UNIQUE_RESEND is bit 63.
+    this.resent = uniqueHigh >>> 31 === 1;
     this.nodeId = getWide(this.#in, inHeader.at.nodeid);
     this.uid = this.#in.getUint32(inHeader.at.uid, true);
     this.gid = this.#in.getUint32(inHeader.at.gid, true);

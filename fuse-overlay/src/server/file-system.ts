@@ -39,6 +39,10 @@ export const NO_HANDLE = -1;
 /** Who asks: ids as the user namespace of the mount numbers them. */
 export interface Request {
   readonly opcode: number;
+  /** Identifies the request among those of its mount. */
+  readonly id: number;
+  /** A dead server had taken it: perhaps it was done already, but never answered. */
+  readonly resent: boolean;
   readonly uid: number;
   readonly gid: number;
   /** 0 when the asking process is not visible in the mount's PID namespace. */

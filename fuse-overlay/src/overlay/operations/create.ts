@@ -31,18 +31,19 @@ export function create(
   birth: Birth,
   entry: Entry,
 ): number {
+  if (union.isDone(request)) return union.enter(union.store.table.lastRequest.ino, entry);
   if (name) {
     const existing = union.child(parent, name);
     if (existing !== 0) return existing < 0 ? existing : -errno.EEXIST;
   }
   const directory = union.copyUp(parent);
-  // Made and removed meanwhile: the kernel locks the directory, so this is a request that came twice (after a takeover).
   if (directory.nlink === 0) return -errno.ENOENT;
   union.checkInodes();
   const changes = newInode(union, request, directory, birth, name ? (isDirectory(birth) ? 2 : 1) : 0);
   const ino = changes[0].ino;
   if (name)
     changes.push(union.enterName(directory, name.key(), ino), union.touch(directory, isDirectory(birth) ? 1 : 0));
+  changes.push(union.done(request, ino));
   union.store.commit(changes);
   return union.enter(ino, entry);
 }

@@ -1,11 +1,13 @@
 /** UNLINK and RMDIR. What the kernel still holds stays, nameless, until it is forgotten. */
+import type { Request } from '../../server/file-system.ts';
 import { Name } from '../../server/name.ts';
 import { errno } from '../../sys/errors.ts';
 import type { Union } from '../union.ts';
 import type { ListedName } from './readdir.ts';
 import type { DirectoryListings } from './readdir.ts';
 
-export function unlink(union: Union, parent: number, name: Name): number {
+export function unlink(union: Union, request: Request, parent: number, name: Name): number {
+  if (union.isDone(request)) return 0;
   const ino = union.child(parent, name);
   if (ino <= 0) return ino < 0 ? ino : -errno.ENOENT;
   const directory = union.copyUp(parent);
@@ -15,11 +17,13 @@ export function unlink(union: Union, parent: number, name: Name): number {
     union.removeName(directory, name),
     union.touch(directory, 0),
     union.links(inode, Math.max(0, inode.nlink - 1), inode.parent),
+    union.done(request),
   ]);
   return 0;
 }
 
-export function rmdir(union: Union, listings: DirectoryListings, parent: number, name: Name): number {
+export function rmdir(union: Union, request: Request, listings: DirectoryListings, parent: number, name: Name): number {
+  if (union.isDone(request)) return 0;
   const ino = union.child(parent, name);
   if (ino <= 0) return ino < 0 ? ino : -errno.ENOENT;
   const directory = union.copyUp(parent);
@@ -30,6 +34,7 @@ export function rmdir(union: Union, listings: DirectoryListings, parent: number,
     union.removeName(directory, name),
     union.touch(directory, -1),
     union.links(inode, 0, inode.parent),
+    union.done(request),
   ]);
   return 0;
 }

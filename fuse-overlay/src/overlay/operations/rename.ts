@@ -26,6 +26,7 @@ export function rename(
   newName: Name,
   flags: number,
 ): number {
+  if (union.isDone(request)) return 0;
   if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) return -errno.EINVAL;
   if (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) return -errno.EINVAL;
   const source = union.child(parent, name);
@@ -40,7 +41,7 @@ export function rename(
   const to = { directory: union.copyUp(newParent), name: newName };
   const moved = union.copyUp(source);
   const other = replaced > 0 ? union.copyUp(replaced) : undefined;
-  if (flags & RENAME_EXCHANGE) return exchange(union, from, to, moved, other!);
+  if (flags & RENAME_EXCHANGE) return exchange(union, request, from, to, moved, other!);
   if (other) {
     if (other.entries && !moved.entries) return -errno.EISDIR;
     if (!other.entries && moved.entries) return -errno.ENOTDIR;
@@ -70,19 +71,21 @@ function move(
   changes.push(union.enterName(to.directory, to.name.key(), moved.ino));
   changes.push(...touchBoth(union, from.directory, to.directory, isDirectory(moved), isDirectory(other), false));
   changes.push(union.links(moved, moved.nlink, to.directory.ino));
+  changes.push(union.done(request));
   if (other) changes.push(union.links(other, other.entries ? 0 : Math.max(0, other.nlink - 1), other.parent));
   union.store.commit(changes);
   // Programs write a new file, rename it over the old one and hope: its contents go to disk with the name.
   if (other && inDataFile(moved) && moved.unsynced) union.store.syncBeforeJournal(moved.ino);
 }
 
-function exchange(union: Union, from: Place, to: Place, moved: Inode, other: Inode): number {
+function exchange(union: Union, request: Request, from: Place, to: Place, moved: Inode, other: Inode): number {
   const changes: Change[] = [
     union.enterName(from.directory, from.name.key(), other.ino),
     union.enterName(to.directory, to.name.key(), moved.ino),
     ...touchBoth(union, from.directory, to.directory, isDirectory(moved), isDirectory(other), true),
     union.links(moved, moved.nlink, to.directory.ino),
     union.links(other, other.nlink, from.directory.ino),
+    union.done(request),
   ];
   union.store.commit(changes);
   return 0;

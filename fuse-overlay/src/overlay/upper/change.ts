@@ -48,6 +48,8 @@ const layouts = {
   drop: { ino: 'f64' },
   /** Numbers below this one were given out. */
   next: { ino: 'f64' },
+  /** The request that this transaction did, and the inode that it made. */
+  request: { id: 'f64', ino: 'f64' },
   /** A server began to work on the layer, in this boot of the machine, over this lower layer. */
   opened: { boot: 'name', lower: 'name' },
   /** The server ended in good order; only the last change of a journal counts. */

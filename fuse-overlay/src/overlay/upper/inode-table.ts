@@ -10,6 +10,8 @@ export class InodeTable {
   nextIno: number;
   /** Lower nodes by number: the directory and the name where the lower layer has them. */
   readonly origins = new Map<number, { parent: number; name: string }>();
+  /** The last request of those that can't be done twice. */
+  lastRequest = { id: 0, ino: 0 };
   /** What the last `opened` said. */
   boot = '';
   lower = '';
@@ -77,6 +79,9 @@ export class InodeTable {
       case 'next':
         this.nextIno = Math.max(this.nextIno, change.ino);
         break;
+      case 'request':
+        this.lastRequest = { id: change.id, ino: change.ino };
+        break;
       case 'opened':
         this.boot = change.boot;
         this.lower = change.lower;
@@ -90,6 +95,7 @@ export class InodeTable {
   *snapshot(): Generator<Change> {
     yield { kind: 'opened', boot: this.boot, lower: this.lower };
     yield { kind: 'next', ino: this.nextIno };
+    yield { kind: 'request', ...this.lastRequest };
     for (const [ino, { parent, name }] of this.origins) yield { kind: 'origin', ino, parent, name };
     for (const inode of this.inodes.values()) {
       yield inodeImage(inode);

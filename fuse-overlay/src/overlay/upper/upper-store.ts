@@ -71,6 +71,8 @@ export class UpperStore {
     this.afterCrash = this.table.boot !== boot;
     const inOrder = this.table.closed && !this.afterCrash;
     this.table.distrust(this.afterCrash);
+    // Another mount counts its requests anew.
+    if (!options.takeover) this.table.lastRequest = { id: 0, ino: 0 };
     const orphans = options.takeover ? [] : [...this.table.inodes.values()].filter((inode) => inode.nlink === 0);
     this.commit([
       { ...opened, lower: options.lower || lower },
