@@ -32,10 +32,7 @@ export class DelegatedSubtree {
   /** Makes the cgroup of container `id`; throws `LimitsUnavailable` where a limit takes a controller that we lack. */
   createContainerCgroup(id: string, limits: CgroupLimits, { oomGroup = false } = {}): ContainerCgroup {
     const missing = controllersFor(limits).filter((controller) => !this.controllers.includes(controller));
-    if (missing.length > 0) {
-      const { reason, mend } = missingControllers(missing, process.getuid!());
-      throw new LimitsUnavailable(reason, mend);
-    }
+    if (missing.length > 0) throw new LimitsUnavailable(missing, missingControllers(missing, process.getuid!()));
     return ContainerCgroup.create(join(this.path, id), limits, oomGroup && this.controllers.includes('memory'));
   }
 

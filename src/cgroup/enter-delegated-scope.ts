@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AGENT_LEAF, DelegatedSubtree, moveToAgentLeaf, readControllers } from './delegated-subtree.ts';
 import { canDivide, divide, writableCgroups } from './direct-delegation.ts';
 import { type Hierarchy, readHierarchy } from './hierarchy.ts';
+import { type CgroupLimits, controllersFor } from './limit-files.ts';
 import { LimitsUnavailable } from './limits-unavailable.ts';
 import { missingControllers, noDelegation, type Obstacle, version1 } from './mends.ts';
 import { isSystemdError, SystemdManager } from './systemd-manager.ts';
@@ -38,12 +39,14 @@ interface Surroundings {
   env: NodeJS.ProcessEnv;
 }
 
+function surroundings(): Surroundings {
+  return { uid: process.getuid!(), env: process.env };
+}
+
 const NEEDED = ['cpu', 'memory', 'pids'];
 
 /** Looks at what limits are to be had, and by what obstacle not. */
-export async function limitsSupport(
-  { uid, env }: Surroundings = { uid: process.getuid!(), env: process.env },
-): Promise<LimitsSupport> {
+export async function limitsSupport({ uid, env } = surroundings()): Promise<LimitsSupport> {
   const hierarchy = readHierarchy();
   if (hierarchy.version !== 2) return unavailable(version1(hierarchy.reason));
   const inside = scopeAround(hierarchy.own);
@@ -61,13 +64,15 @@ export async function limitsSupport(
 
 /**
  * Moves this process, and no other, to a cgroup subtree of the user's and returns it. Does nothing where it is in one
- * already. Throws `LimitsUnavailable` where there is no way.
+ * already. Throws `LimitsUnavailable` where there is no way; `limits` are what it is wanted for, to be named then.
  */
 export async function enterDelegatedScope(
-  { uid, env }: Surroundings = { uid: process.getuid!(), env: process.env },
+  limits: CgroupLimits = {},
+  { uid, env } = surroundings(),
 ): Promise<DelegatedSubtree> {
+  const what = controllersFor(limits);
   const hierarchy = readHierarchy();
-  if (hierarchy.version !== 2) throw obstacle(version1(hierarchy.reason));
+  if (hierarchy.version !== 2) throw new LimitsUnavailable(what, version1(hierarchy.reason));
   const inside = scopeAround(hierarchy.own);
   if (inside !== undefined) return new DelegatedSubtree(inside);
   let tried: string;
@@ -84,7 +89,7 @@ export async function enterDelegatedScope(
       tried = messageOf(error);
     }
   }
-  throw obstacle(noDelegation(uid, tried));
+  throw new LimitsUnavailable(what, noDelegation(uid, tried));
 }
 
 /** Starts the scope with us in it, or joins the one that is there; the two may alternate while another one ends. */
@@ -125,10 +130,6 @@ function supportIn(path: string, uid: number): LimitsSupport {
 
 function unavailable({ reason, mend }: Obstacle): LimitsSupport {
   return { available: false, controllers: [], reason, mend };
-}
-
-function obstacle({ reason, mend }: Obstacle): LimitsUnavailable {
-  return new LimitsUnavailable(reason, mend);
 }
 
 function messageOf(error: unknown): string {

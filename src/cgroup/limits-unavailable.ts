@@ -1,3 +1,5 @@
+import type { Obstacle } from './mends.ts';
+
 /** Limits were asked for that this host does not let us set. The message says what is missing and how to mend it. */
 export class LimitsUnavailable extends Error {
   override readonly name = 'LimitsUnavailable';
@@ -7,8 +9,9 @@ export class LimitsUnavailable extends Error {
   /** What the administrator can do about it, in a line. */
   readonly mend: string;
 
-  constructor(reason: string, mend: string) {
-    super(`Cannot limit the container's resources: ${reason}. ${mend}`);
+  /** `what` are the controllers whose limits were asked for; empty where that is not known. */
+  constructor(what: readonly string[], { reason, mend }: Obstacle) {
+    super(`Cannot limit ${what.length === 0 ? 'resources' : what.join(', ')}: ${reason}. ${mend}`);
     this.reason = reason;
     this.mend = mend;
   }

@@ -17,7 +17,7 @@ export function version1(reason: string): Obstacle {
 export function missingControllers(missing: readonly string[], uid: number): Obstacle {
   const plural = missing.length > 1;
   return {
-    reason: `the controller${plural ? 's' : ''} ${missing.join(', ')} ${plural ? 'are' : 'is'} not delegated to you`,
+    reason: `the cgroup controller${plural ? 's' : ''} ${missing.join(', ')} ${plural ? 'are' : 'is'} not delegated to you`,
     mend:
       'An administrator can mend it: sudo mkdir -p /etc/systemd/system/user@.service.d && ' +
       String.raw`printf '[Service]\nDelegate=cpu cpuset io memory pids\n' | ` +
@@ -42,7 +42,7 @@ export function noDelegation(uid: number, tried: string): Obstacle {
   return {
     reason:
       tried === ''
-        ? `no systemd runs for you (no socket in /run/user/${uid})`
+        ? `no systemd runs for you that could make a cgroup (no socket in /run/user/${uid})`
         : `your systemd does not make a cgroup for us (${tried})`,
     mend: `An administrator can have one run for you: sudo loginctl enable-linger ${userName(uid)}, then log in again`,
   };
