@@ -154,7 +154,7 @@ describe("the user's systemd", () => {
   test('is looked for in the next place when a bus has none', async () => {
     systemd.answers['Hello'] = { error: 'org.freedesktop.DBus.Error.ServiceUnknown' };
     await expect(connect('bus')).rejects.toThrow(`${folder}/bus: says no`);
-    await using server = createServer((socket) => socket.end('what?\r\n'));
+    await using server = createServer((socket) => socket.resume().end('what?\r\n'));
     await new Promise<void>((resolve) => server.listen(join(folder, 'other'), resolve));
     systemd.answers['Hello'] = { signature: 's', body: [':1.5'] };
     const env = { XDG_RUNTIME_DIR: folder, DBUS_SESSION_BUS_ADDRESS: `unix:path=${folder}/other` };
