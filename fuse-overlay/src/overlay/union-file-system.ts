@@ -162,8 +162,8 @@ export class UnionFileSystem implements FileSystem {
     return this.#union.store.syncAll();
   }
 
-  setxattr(_request: Request, ino: number, name: Name, value: Buffer, flags: number, killSgid: boolean): number {
-    return setxattr(this.#union, ino, name, value, flags, killSgid);
+  setxattr(request: Request, ino: number, name: Name, value: Buffer, flags: number, killSgid: boolean): number {
+    return setxattr(this.#union, request, ino, name, value, flags, killSgid);
   }
 
   getxattr(_request: Request, ino: number, name: Name, out: Bytes): number {
@@ -174,8 +174,8 @@ export class UnionFileSystem implements FileSystem {
     return listxattr(this.#union, ino, out);
   }
 
-  removexattr(_request: Request, ino: number, name: Name): number {
-    return removexattr(this.#union, ino, name);
+  removexattr(request: Request, ino: number, name: Name): number {
+    return removexattr(this.#union, request, ino, name);
   }
 
   /** O_TMPFILE: an inode without a name; it has no handle either. */

@@ -1,6 +1,6 @@
 /** Extended attributes, which are metadata of ours: the backing file system need not have any. */
 import { Name } from '../../server/name.ts';
-import type { Bytes } from '../../server/file-system.ts';
+import type { Bytes, Request } from '../../server/file-system.ts';
 import { ENODATA, errno } from '../../sys/errors.ts';
 import { accessAclName, defaultAclName, modeOfAcl, parseAcl } from '../acl/acl.ts';
 import { tick } from '../clock.ts';
@@ -75,12 +75,14 @@ export function listxattr(union: Union, ino: number, out: Bytes): number {
 
 export function setxattr(
   union: Union,
+  request: Request,
   ino: number,
   name: Name,
   value: Buffer,
   flags: number,
   killSgid: boolean,
 ): number {
+  if (union.isDone(request)) return 0;
   const key = name.key();
   const existing = readXattr(union, ino, key);
   if (flags & XATTR_CREATE && typeof existing !== 'number') return -errno.EEXIST;
@@ -105,12 +107,13 @@ export function setxattr(
     stored ? { kind: 'xattr', ino, name: key, value: Buffer.from(stored) } : { kind: 'unxattr', ino, name: key },
   );
   changeTime(image);
-  union.store.commit([image, ...changes]);
+  union.store.commit([image, ...changes, union.done(request)]);
   if (key === defaultAclName) inode.defaultAcl = undefined;
   return 0;
 }
 
-export function removexattr(union: Union, ino: number, name: Name): number {
+export function removexattr(union: Union, request: Request, ino: number, name: Name): number {
+  if (union.isDone(request)) return 0;
   const key = name.key();
   const existing = readXattr(union, ino, key);
   if (typeof existing === 'number') return existing;
@@ -118,7 +121,7 @@ export function removexattr(union: Union, ino: number, name: Name): number {
   const image = union.store.image(inode);
   const changes = adopt(union, inode, image);
   changeTime(image);
-  union.store.commit([image, ...changes, { kind: 'unxattr', ino, name: key }]);
+  union.store.commit([image, ...changes, { kind: 'unxattr', ino, name: key }, union.done(request)]);
   if (key === defaultAclName) inode.defaultAcl = undefined;
   return 0;
 }
