@@ -14,6 +14,17 @@ function split(words: Words): readonly string[] {
   return typeof words === 'string' ? words.split(' ') : words;
 }
 
+/** trun's processes of a user, by their titles or by what Node runs in them. */
+const programs = {
+  agent: /^trun-agent\b|\bagent\.cjs\b/,
+  'image server': /^trun-image-server\b|\bimage-server\.cjs\b/,
+  'network process': /^trun-network\b|\bnetwork\.cjs\b/,
+} as const;
+
+export type Program = keyof typeof programs;
+
+export const allPrograms = Object.keys(programs) as Program[];
+
 interface TerminalSize {
   readonly columns?: number;
   readonly rows?: number;
@@ -89,6 +100,11 @@ export class Sandbox implements AsyncDisposable {
   /** All processes that work for this sandbox. */
   processes(): ProcessInfo[] {
     return processesOf(this.folder);
+  }
+
+  /** Those that run the named programs of trun's. */
+  servers(...names: readonly Program[]): ProcessInfo[] {
+    return this.processes().filter(({ command }) => names.some((name) => programs[name].test(command)));
   }
 
   /** Those that live in a container. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { output, run } from '../helpers/command.ts';
 import { launcher } from '../helpers/paths.ts';
+import { allPrograms } from '../helpers/sandbox.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 import { outsideWrites } from '../helpers/strace.ts';
 import { unmet } from '../helpers/requirements.ts';
@@ -18,7 +19,7 @@ test('a run, an exec and a removal write nothing elsewhere (strace)', async ({ s
   // newuidmap loses its privilege under strace, so the user's namespace has to be there before; the agent and the
   // servers, which are there as well, are traced beside the command.
   await bed.box.ok(['run', '-d', '--name', 'keep', bed.image('busybox'), 'sleep', '1000']);
-  const servers = bed.box.processes().filter(({ command }) => /\.cjs\b/.test(command));
+  const servers = bed.box.servers(...allPrograms);
   expect(servers.length).toBeGreaterThan(1);
   const trace = join(bed.box.folder, 'trace');
   const attach = servers.flatMap(({ pid }) => ['-p', String(pid)]);

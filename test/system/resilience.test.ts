@@ -6,26 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isAlive } from '../helpers/processes.ts';
 import { freePort } from '../helpers/registry.ts';
+import { type Program, allPrograms } from '../helpers/sandbox.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 const bed = useSandbox({ images: ['busybox'], requires: ['dev-net-tun'] });
 let count = 0;
 
-/** What each process of the user's runs; one per network for the last. */
-const programs = {
-  agent: /\bagent\.cjs\b/,
-  'image server': /\bimage-server\.cjs\b/,
-  'network process': /\bnetwork\.cjs\b/,
-};
-type Program = keyof typeof programs;
-const all = Object.keys(programs) as Program[];
-
 function pidsOf(...names: readonly Program[]): number[] {
-  return bed.box
-    .processes()
-    .filter(({ command }) => names.some((name) => programs[name].test(command)))
-    .map(({ pid }) => pid);
+  return bed.box.servers(...names).map(({ pid }) => pid);
 }
 
 /** Kills the processes and returns when they are gone. */
@@ -60,8 +49,8 @@ const worker = `
   done
   exit 7`;
 
-describe.each([...all, 'all three'] as const)('kill -9 of %s', (which) => {
-  const killed = which === 'all three' ? all : [which];
+describe.each([...allPrograms, 'all three'] as const)('kill -9 of %s', (which) => {
+  const killed = which === 'all three' ? allPrograms : [which];
 
   test('a working container prints everything, and its exit code is right', async () => {
     const name = await detached(worker);
