@@ -16,8 +16,16 @@ test('Docker’s words for a taken port', () => {
 });
 
 test('other reasons keep their own words, other errors stay as they are', () => {
-  const refused = new RefusedError({ message: 'set the sysctl', code: 'EACCES', port });
-  expect((publishingError(refused, request, 'e1', 'bridge') as Error).message).toMatch(/:8080 failed: set the sysctl$/);
+  const refused = new RefusedError({ message: 'too many files', code: 'EMFILE', port });
+  expect((publishingError(refused, request, 'e1', 'bridge') as Error).message).toMatch(/:8080 failed: too many files$/);
   const other = new Error('disk full');
   expect(publishingError(other, request, 'e1', 'bridge')).toBe(other);
+});
+
+test('a privileged port comes with the administrator’s line', () => {
+  const low = { hostAddress: '127.0.0.1', hostPort: 80 };
+  const refused = new RefusedError({ message: 'permission denied', code: 'EACCES', port: low });
+  expect((publishingError(refused, request, 'e1', 'bridge') as Error).message).toMatch(
+    /: Bind for 127\.0\.0\.1:80 failed: permission denied; .* sysctl -w net\.ipv4\.ip_unprivileged_port_start=80$/,
+  );
 });
