@@ -2,6 +2,7 @@
  * Unpacks layers while they are downloaded: small ones in this thread, the others each in a thread of its own, so that download,
  * inflating (on zlib's thread) and storing overlap. Threads start when they are needed and are used again.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { GrowingFile } from './growing-file.ts';
@@ -13,6 +14,10 @@ import type { FromUnpacker, ToUnpacker } from './unpack-messages.ts';
 const SMALL = 2 * 1024 * 1024;
 /** Bytes between two messages to a thread. */
 const GROWTH_STEP = 256 * 1024;
+
+const isSource = import.meta.filename.endsWith('.ts');
+/** The bundle beside ours; in the sources the module itself. */
+const workerEntry = join(import.meta.dirname, isSource ? 'unpack-worker.ts' : 'unpack-worker.cjs');
 
 export interface LayerToUnpack {
   /** The blob's file, which may still grow. */
@@ -40,7 +45,7 @@ export class UnpackerPool {
   readonly #all = new Set<Worker>();
 
   start(layer: LayerToUnpack): UnpackJob {
-    return layer.size < SMALL ? startHere(layer) : this.#startThread(layer);
+    return layer.size < SMALL || !existsSync(workerEntry) ? startHere(layer) : this.#startThread(layer);
   }
 
   /** Ends all threads, whatever they are doing. */
@@ -102,18 +107,10 @@ export class UnpackerPool {
   }
 
   #spawn(): Worker {
-    const worker = new Worker(...workerEntry());
+    const worker = new Worker(workerEntry, isSource ? { execArgv: ['--conditions=source'] } : {});
     this.#all.add(worker);
     return worker;
   }
-}
-
-/** The bundle beside ours, or in the sources the module itself. */
-function workerEntry(): [path: string, options: { execArgv?: string[] }] {
-  const isSource = import.meta.filename.endsWith('.ts');
-  return isSource
-    ? [join(import.meta.dirname, 'unpack-worker.ts'), { execArgv: ['--conditions=source'] }]
-    : [join(import.meta.dirname, 'unpack-worker.cjs'), {}];
 }
 
 function startHere(layer: LayerToUnpack): UnpackJob {
