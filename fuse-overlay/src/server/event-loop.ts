@@ -15,8 +15,8 @@ import { allocate } from '../sys/memory.ts';
 import type { Session } from './session.ts';
 
 /** Longest stay awake, and the largest usual gap for which it is tried, in milliseconds. */
-const longestSpin = 0.12;
-const worthwhileGap = 0.08;
+const longestSpin = 0.06;
+const worthwhileGap = 0.1;
 /** A longer gap counts as this long, so that one pause is forgotten after some quick requests. */
 const longestGap = 0.4;
 /** Requests served in a row for one session before others get their turn. */

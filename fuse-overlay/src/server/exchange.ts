@@ -111,6 +111,8 @@ export class Exchange implements Request {
     // Extensions lie at the end, their length is in units of 8 bytes (7.38); we ask for none.
     this.#end = length - this.#in.getUint16(inHeader.at.extlen, true) * 8;
     this.#cursor = inHeader.size;
+    this.name.start = this.name.end = 0;
+    this.secondName.start = this.secondName.end = 0;
     return this.#end >= this.#cursor;
   }
 

@@ -1,5 +1,5 @@
 /** Requests as text, for `--debug`. */
-import { opcodeName, opcodes } from '../protocol/opcodes.ts';
+import { opcodeName } from '../protocol/opcodes.ts';
 import { errorCode } from '../sys/errors.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -17,8 +17,7 @@ export interface TraceRecord {
 /** Of the request at hand, after it was answered. */
 export function describeRequest(x: Exchange, result: number, microseconds: number): TraceRecord {
   const name = opcodeName(x.opcode);
-  const opcode: { number: number; names?: number } | undefined = name && opcodes[name];
-  const names = [x.name, x.secondName].slice(0, opcode?.names ?? 0).map(String);
+  const names = [x.name, x.secondName].filter(({ length }) => length > 0).map(String);
   return { opcode: name ?? String(x.opcode), nodeId: x.nodeId, names, pid: x.pid, result, microseconds };
 }
 
