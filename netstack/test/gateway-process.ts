@@ -7,7 +7,7 @@ import { readSync, writeSync } from 'node:fs';
 import { EventLoop, Gateway, attachTap, hostResolvers, takeFd } from '../src/index.ts';
 import type { Member, PublishOptions, PublishedPort } from '../src/index.ts';
 
-interface Settings {
+export interface Settings {
   readonly mtu?: number;
   readonly vnetHeader?: boolean;
   readonly hostLoopback?: boolean;
@@ -16,7 +16,6 @@ interface Settings {
   readonly ipv6?: boolean;
   readonly window?: number;
   readonly prefix?: number;
-  readonly rounds?: number;
 }
 
 interface Command {

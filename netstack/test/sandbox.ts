@@ -6,6 +6,7 @@ import type { Interface } from 'node:readline';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { once } from 'node:events';
+import type { Settings } from './gateway-process.ts';
 
 export const CONTAINER = '10.0.2.100';
 export const GATEWAY = '10.0.2.2';
@@ -25,16 +26,16 @@ export class Sandbox {
   #gateway: ChildProcessByStdio<Writable, Readable, null> | undefined;
   #lines: Interface | undefined;
   readonly #children = new Set<ChildProcess>();
-  readonly #settings: Record<string, unknown>;
+  readonly #settings: Settings;
 
-  private constructor(holder: ChildProcess, settings: Record<string, unknown>) {
+  private constructor(holder: ChildProcess, settings: Settings) {
     this.#holder = holder;
-    this.mtu = (settings['mtu'] as number | undefined) ?? 1500;
+    this.mtu = settings.mtu ?? 1500;
     this.#settings = settings;
   }
 
   /** Settings are those of gateway-process.ts. */
-  static async open(settings: Record<string, unknown> = {}): Promise<Sandbox> {
+  static async open(settings: Settings = {}): Promise<Sandbox> {
     const script = 'exec 3<>/dev/net/tun; echo ready; exec sleep infinity';
     const holder = spawn('unshare', ['-Urn', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(holder.stdout, 'data');
@@ -42,12 +43,12 @@ export class Sandbox {
     await sandbox.startGateway();
     const { mtu } = sandbox;
     const ipv6 =
-      settings['ipv6'] === true
+      settings.ipv6 === true
         ? `ip addr add ${CONTAINER6}/64 dev tap0 nodad; ip -6 route replace default via fd00::2`
         : 'true';
     const result = sandbox.run(
       `sysctl -q -w net.ipv4.tcp_max_tw_buckets=1000 net.ipv4.ping_group_range='0 0' net.ipv4.ip_unprivileged_port_start=0;
-       ip link set lo up; ip link set tap0 mtu ${mtu} txqueuelen 20000 up; ip addr add ${CONTAINER}/${String(settings['prefix'] ?? 24)} dev tap0;
+       ip link set lo up; ip link set tap0 mtu ${mtu} txqueuelen 20000 up; ip addr add ${CONTAINER}/${settings.prefix ?? 24} dev tap0;
        ip route add default via ${GATEWAY}; ${ipv6}`,
     );
     if (result.status !== 0) throw new Error(`Cannot set up the TAP: ${result.stderr}`);

@@ -19,12 +19,14 @@ import { FlowTable } from '../stack/flow-table.ts';
 const IDLE_MS = 120_000;
 const BATCH = 64;
 const DYNAMIC = { first: 49_152, last: 65_535 } as const;
+const DYNAMIC_PORTS: number = DYNAMIC.last - DYNAMIC.first;
 
 /** The flows of all published UDP ports, looked up before a container's datagram is taken for a new one to the outside. */
 export class PublishedFlows {
   readonly #table: FlowTable<PublishedFlow>;
   readonly #limit: number;
   readonly #order = new Set<PublishedFlow>();
+  #dynamic: number = DYNAMIC.first;
 
   constructor(context: PublishContext, limit: number) {
     this.#table = new FlowTable(context.stack.hash);
@@ -45,6 +47,15 @@ export class PublishedFlows {
 
   has(flow: Flow): boolean {
     return this.#table.has(flow);
+  }
+
+  /** A port for a peer that appears as the gateway, free towards this port of the container. */
+  dynamicPort(local: IpAddress, remote: IpAddress, remotePort: number): number {
+    for (let attempts = 0; attempts < DYNAMIC_PORTS; attempts++) {
+      this.#dynamic = this.#dynamic >= DYNAMIC.last ? DYNAMIC.first : this.#dynamic + 1;
+      if (!this.has({ local, localPort: this.#dynamic, remote, remotePort })) break;
+    }
+    return this.#dynamic;
   }
 
   insert(flow: PublishedFlow): void {
@@ -68,7 +79,6 @@ export class UdpPublisher {
   readonly #counters: { toContainers: number };
   readonly #byPeer = new Map<string, PublishedFlow>();
   #watch: Watch | undefined;
-  #dynamic: number = DYNAMIC.first;
 
   constructor(
     context: PublishContext,
@@ -126,7 +136,7 @@ export class UdpPublisher {
     const { address: remote, port: remotePort } = this.#container;
     const local = translation.inward(peer.address, remote.version);
     const path = stack.path(local, remote);
-    const own = local.equals(peer.address) ? peer.port : this.#nextDynamic();
+    const own = local.equals(peer.address) ? peer.port : this.#flows.dynamicPort(local, remote, remotePort);
     if (!path || this.#flows.has({ local, localPort: own, remote, remotePort })) return undefined;
     const flow = new PublishedFlow(this.#context, this.#fd, path, own, remotePort, peer, () => {
       this.#byPeer.delete(key);
@@ -135,11 +145,6 @@ export class UdpPublisher {
     this.#byPeer.set(key, flow);
     this.#flows.insert(flow);
     return flow;
-  }
-
-  #nextDynamic(): number {
-    this.#dynamic = this.#dynamic >= DYNAMIC.last ? DYNAMIC.first : this.#dynamic + 1;
-    return this.#dynamic;
   }
 }
 

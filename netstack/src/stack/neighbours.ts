@@ -45,11 +45,11 @@ export class Neighbour {
   /** The neighbour was heard of under this MAC address. */
   learn(view: DataView, at: number, mac: number): void {
     this.unreachable = false;
+    if (this.#timer.armed) this.#timer.dispose();
     if (this.resolved && mac === this.macAsNumber) return;
     for (let index = 0; index < MAC_LENGTH; index++) this.mac[index] = view.getUint8(at + index);
     this.macAsNumber = mac;
     this.resolved = true;
-    this.#timer.dispose();
     const held = this.#held;
     this.#held = [];
     for (const frame of held) {

@@ -19,14 +19,14 @@ export class TimerQueue {
   advance(now: number): void {
     this.now = now;
     for (let first = this.#heap[0]; first !== undefined && first.key <= now; first = this.#heap[0]) {
-      if (first.deadline <= now) {
+      if (first.deadline === Infinity) this.remove(first);
+      else if (first.deadline > first.key) {
+        first.key = first.deadline;
+        this.#down(first, 0);
+      } else {
         this.remove(first);
         first.deadline = Infinity;
         first.callback();
-      } else if (first.deadline === Infinity) this.remove(first);
-      else {
-        first.key = first.deadline;
-        this.#down(first, 0);
       }
     }
   }

@@ -34,14 +34,13 @@ export class ByteQueue {
     this.#length += length;
   }
 
-  /** Offers what is queued, chunk by chunk, until `take` takes less than offered. Returns how many bytes were taken. */
-  drain(take: (bytes: Uint8Array, start: number, length: number) => number): number {
-    let total = 0;
+  /** Offers what is queued, chunk by chunk, until `take` takes less than offered, or clears the queue. */
+  drain(take: (bytes: Uint8Array, start: number, length: number) => number): void {
     while (this.#length > 0) {
       const chunk = this.#chunks[this.#first]!;
       const end = this.#first === this.#chunks.length - 1 ? this.#end : chunk.length;
       const taken = take(chunk, this.#start, end - this.#start);
-      total += taken;
+      if (this.#chunks[this.#first] !== chunk) return;
       this.#length -= taken;
       this.#start += taken;
       if (this.#start < end) break;
@@ -53,7 +52,6 @@ export class ByteQueue {
       this.#chunks = this.#chunks.slice(this.#first);
       this.#first = 0;
     }
-    return total;
   }
 
   clear(): void {

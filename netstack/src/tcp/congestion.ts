@@ -10,12 +10,13 @@ const MAXIMUM = 16 << 20;
 
 export class Congestion {
   /** Bytes that may be in flight. */
-  window: number;
+  window = 0;
   #threshold = Infinity;
-  #mss: number;
+  #mss = 0;
   #credit = 0;
 
-  constructor(mss: number) {
+  /** The handshake settled the segment size. */
+  start(mss: number): void {
     this.#mss = mss;
     // RFC 6928: min (10 MSS, max (2 MSS, 14600)).
     this.window = Math.min(INITIAL_SEGMENTS * mss, Math.max(2 * mss, 14_600));

@@ -7,10 +7,10 @@
  */
 import type { Flow } from '../stack/flow-table.ts';
 import type { Path } from '../stack/path.ts';
-import { Timer } from '../stack/timer-queue.ts';
 import type { IpAddress } from '../wire/address.ts';
 import { DEFAULT_MSS, DEFAULT_MSS6, FLAG, MAX_WINDOW_SCALE, TCP, TIMESTAMPS_LENGTH } from '../wire/tcp.ts';
 import type { Segment, SynOptions } from '../wire/tcp.ts';
+import { ConnectionTimers } from './connection-timers.ts';
 import { Receiver } from './receiver.ts';
 import { writeSegment } from './segment-writer.ts';
 import { Sender } from './sender.ts';
@@ -32,9 +32,6 @@ export type State =
   | 'TIME-WAIT'
   | 'CLOSED';
 
-/** What the one long timer is waiting for. */
-type Waiting = 'nothing' | 'acknowledgment' | 'window' | 'time-wait';
-
 export class Connection implements Flow {
   readonly layer: TcpLayer;
   readonly path: Path;
@@ -42,6 +39,7 @@ export class Connection implements Flow {
   readonly remotePort: number;
   readonly sender: Sender;
   readonly receiver: Receiver;
+  readonly timers: ConnectionTimers;
   app: StreamApplication;
   state: State;
   /** Agreed in the handshake. */
@@ -53,16 +51,9 @@ export class Connection implements Flow {
   recentTimestamp = 0;
   /** It is in the layer's list of connections to be acknowledged. */
   listed = false;
-  #heard: number;
-  #waiting: Waiting = 'nothing';
-  #tries = 0;
-  #probes = 0;
   #challenged = -Infinity;
   /** Closed in order, but the application has not taken everything. */
   #lingering = false;
-  readonly #timer: Timer;
-  readonly #delayed: Timer;
-  readonly #keepalive: Timer;
 
   constructor(
     layer: TcpLayer,
@@ -82,13 +73,7 @@ export class Connection implements Flow {
     this.sack = layer.limits.sack;
     this.sender = new Sender(this, layer.initialSequence(this));
     this.receiver = new Receiver(this);
-    this.#heard = layer.timers.now;
-    this.#timer = new Timer(layer.timers, () => this.#expired());
-    this.#delayed = new Timer(layer.timers, () => {
-      this.receiver.due = true;
-      this.acknowledgeLater();
-    });
-    this.#keepalive = new Timer(layer.timers, () => this.#probe());
+    this.timers = new ConnectionTimers(this);
   }
 
   get local(): IpAddress {
@@ -142,7 +127,7 @@ export class Connection implements Flow {
   open(): void {
     writeSegment(this, this.sender.una, FLAG.SYN, 0);
     this.sender.next = advance(this.sender.una, 1);
-    this.#await('acknowledgment', this.sender.rtt.timeout);
+    this.timers.startRetransmission();
   }
 
   /** Passive open, decided: answers the SYN. From here on the application gets calls. */
@@ -151,7 +136,7 @@ export class Connection implements Flow {
     this.state = 'SYN-RECEIVED';
     this.sender.next = advance(this.sender.una, 1);
     this.sendSyn();
-    this.#await('acknowledgment', this.sender.rtt.timeout);
+    this.timers.startRetransmission();
   }
 
   /** Passive open, decided: answers the SYN with a reset, or with ICMP "host unreachable". The application gets no call. */
@@ -222,16 +207,12 @@ export class Connection implements Flow {
 
   acknowledgmentSent(): void {
     this.receiver.acknowledged();
-    this.#delayed.cancel();
+    this.timers.acknowledged();
   }
 
   /** Puts the connection down for an acknowledgement at the end of the batch. */
   acknowledgeLater(): void {
     if (!this.listed) this.layer.list(this);
-  }
-
-  delayAcknowledgement(): void {
-    if (!this.#delayed.armed) this.#delayed.set(this.layer.limits.delayedAck);
   }
 
   /** What the peer's SYN told. */
@@ -247,6 +228,7 @@ export class Connection implements Flow {
     const defaultMss = this.path.version === 4 ? DEFAULT_MSS : DEFAULT_MSS6;
     this.peerMss = segment.mss > 0 ? segment.mss : defaultMss;
     this.sender.setSegmentSize(this.peerMss);
+    this.sender.congestion.start(this.sender.mss);
     this.sender.windowSequence = segment.sequence;
     this.sender.windowAcknowledgment = segment.acknowledgment;
     this.sender.window = segment.window;
@@ -255,9 +237,8 @@ export class Connection implements Flow {
 
   establish(): void {
     this.state = 'ESTABLISHED';
-    this.#tries = 0;
-    this.restartRetransmission();
-    this.#keepalive.set(this.layer.limits.keepaliveIdle);
+    this.timers.restartRetransmission();
+    this.timers.startKeepalive();
     this.layer.counters.opened++;
     this.layer.settled();
     this.app.established();
@@ -268,38 +249,10 @@ export class Connection implements Flow {
     this.state = this.state === 'CLOSE-WAIT' ? 'LAST-ACK' : 'FIN-WAIT-1';
   }
 
-  heard(): void {
-    this.#heard = this.layer.timers.now;
-    this.#probes = 0;
-    if (this.#waiting === 'window') this.#tries = 0;
-  }
-
-  startRetransmission(): void {
-    if (this.#waiting === 'acknowledgment' && this.#timer.armed) return;
-    this.#await('acknowledgment', this.sender.rtt.timeout);
-  }
-
-  /** New data was acknowledged (RFC 6298, 5.2 and 5.3). */
-  restartRetransmission(): void {
-    this.#tries = 0;
-    if (this.sender.inFlight > 0) this.#await('acknowledgment', this.sender.rtt.timeout);
-    else if (this.#waiting === 'acknowledgment') this.#stopWaiting();
-  }
-
-  startPersisting(): void {
-    if (this.#waiting !== 'window' && this.sender.isBlocked && !this.isClosed())
-      this.#await('window', this.sender.rtt.timeout);
-  }
-
-  stopPersisting(): void {
-    if (this.#waiting === 'window') this.#stopWaiting();
-  }
-
   enterTimeWait(): void {
     const first = this.state !== 'TIME-WAIT';
     this.state = 'TIME-WAIT';
-    this.#keepalive.dispose();
-    this.#await('time-wait', this.layer.limits.timeWaitTime);
+    this.timers.startTimeWait();
     if (!first) return;
     this.layer.enterTimeWait(this);
     this.#closedInOrder();
@@ -326,69 +279,7 @@ export class Connection implements Flow {
   #release(): void {
     this.layer.remove(this);
     this.state = 'CLOSED';
-    this.#timer.dispose();
-    this.#delayed.dispose();
-    this.#keepalive.dispose();
-  }
-
-  #await(waiting: Waiting, delay: number): void {
-    this.#waiting = waiting;
-    this.#timer.set(delay);
-  }
-
-  #stopWaiting(): void {
-    this.#waiting = 'nothing';
-    this.#timer.cancel();
-  }
-
-  #expired(): void {
-    const { sender, layer } = this;
-    if (this.#waiting === 'time-wait') {
-      this.finish('finished');
-      return;
-    }
-    this.#tries++;
-    const handshake = this.isHalfOpen;
-    if (this.path.neighbour.unreachable) this.finish('unreachable');
-    else if (this.#tries > (handshake ? layer.limits.synRetries : layer.limits.retries)) {
-      if (!handshake) writeSegment(this, sender.next, FLAG.RST | FLAG.ACK, 0);
-      this.finish('timeout');
-    } else {
-      sender.rtt.backOff();
-      if (handshake) {
-        this.sendSyn();
-        // Perhaps the container came back with another MAC address.
-        if (this.#tries > 1) this.path.neighbour.solicit();
-      } else if (this.#waiting === 'window') this.#probeWindow();
-      else {
-        sender.recovery.timedOut();
-        sender.recovery.retransmit();
-      }
-      if (!this.isClosed()) this.#await(this.#waiting, sender.rtt.timeout);
-    }
-  }
-
-  /**
-   * A zero-window probe (RFC 9293, 3.8.6.1): an old sequence number without data, as Linux sends it, which the peer has to answer
-   * with its current window and which asks it for no byte of memory.
-   */
-  #probeWindow(): void {
-    writeSegment(this, advance(this.sender.una, -1), FLAG.ACK, 0);
-  }
-
-  /** Keepalive (RFC 9293, 3.8.4). */
-  #probe(): void {
-    const { limits, timers } = this.layer;
-    const idle = timers.now - this.#heard;
-    if (this.#probes === 0 && idle < limits.keepaliveIdle) this.#keepalive.set(limits.keepaliveIdle - idle);
-    else if (this.#probes >= limits.keepaliveProbes) {
-      writeSegment(this, this.sender.next, FLAG.RST | FLAG.ACK, 0);
-      this.finish('timeout');
-    } else {
-      this.#probes++;
-      writeSegment(this, advance(this.sender.una, -1), FLAG.ACK, 0);
-      this.#keepalive.set(limits.keepaliveInterval);
-    }
+    this.timers.dispose();
   }
 }
 

@@ -98,8 +98,11 @@ export class Receiver {
   resume(): void {
     if (this.#queue.length === 0) return;
     const { app, layer } = this.#connection;
-    const taken = this.#queue.drain((bytes, start, length) => app.receive(bytes, start, length));
-    layer.memory -= taken;
+    this.#queue.drain((bytes, start, length) => {
+      const taken = app.receive(bytes, start, length);
+      layer.memory -= taken;
+      return taken;
+    });
     if (this.#connection.isClosed()) return;
     // RFC 9293, 3.8.6.2.2: tell of more room once it is worth a segment, or half of all there is.
     const room = distance(this.#target(), this.edge);
@@ -172,7 +175,8 @@ export class Receiver {
     const { app, layer } = this.#connection;
     const taken = this.#queue.length === 0 ? app.receive(bytes, start, length) : 0;
     const rest = length - taken;
-    if (rest === 0) return length;
+    // The application may have aborted the connection instead of taking anything.
+    if (rest === 0 || this.#connection.isClosed()) return length;
     if (layer.memory + rest > layer.limits.memory) {
       layer.drops.tcpMemory++;
       return taken;
@@ -197,6 +201,6 @@ export class Receiver {
     if (this.unacknowledged >= Math.min(DUE_BYTES, 2 * sender.mss) || (this.unacknowledged > 0 && this.#quick > 0))
       this.due = true;
     if (this.due) this.#connection.acknowledgeLater();
-    else if (this.unacknowledged > 0) this.#connection.delayAcknowledgement();
+    else if (this.unacknowledged > 0) this.#connection.timers.delayAcknowledgement();
   }
 }

@@ -38,7 +38,7 @@ function arriveInSynSent(connection: Connection, segment: Segment): void {
     const rtt = (layer.timestamp() - segment.timestampEcho) | 0;
     if (rtt >= 0 && rtt < 60_000) sender.rtt.sample(rtt);
   }
-  connection.heard();
+  connection.timers.heard();
   connection.establish();
   if (connection.isClosed()) return;
   connection.sendAcknowledgment();
@@ -71,7 +71,7 @@ function arriveSynchronized(connection: Connection, segment: Segment): void {
     if ((flags & FLAG.RST) !== 0) return;
     // A FIN that comes again restarts TIME-WAIT (3.10.7.4, eighth step).
     if (connection.state === 'TIME-WAIT' && (flags & FLAG.FIN) !== 0) connection.enterTimeWait();
-    connection.heard();
+    connection.timers.heard();
     // An old segment can still carry news of the window's probes; Linux's zero-window probe looks like this.
     receiver.due = true;
     connection.acknowledgeLater();
@@ -89,7 +89,7 @@ function arriveSynchronized(connection: Connection, segment: Segment): void {
     return;
   }
   if ((flags & FLAG.ACK) === 0) return;
-  connection.heard();
+  connection.timers.heard();
   noteTimestamp(connection, segment);
   if (!takeAcknowledgment(connection, segment)) return;
   if (segment.payloadLength > 0 || (flags & FLAG.FIN) !== 0) takeText(connection, segment);
@@ -142,7 +142,7 @@ function takeAcknowledgment(connection: Connection, segment: Segment): boolean {
     sender.updateWindow(segment);
     sender.acknowledge(segment, sender.window !== window);
     if (connection.isClosed()) return false;
-    if (sender.window > 0) connection.stopPersisting();
+    if (sender.window > 0) connection.timers.stopPersisting();
   }
   if (!sender.finAcknowledged) return true;
   if (connection.state === 'FIN-WAIT-1') connection.state = 'FIN-WAIT-2';

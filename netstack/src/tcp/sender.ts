@@ -35,7 +35,7 @@ export class Sender {
   /** Payload bytes of one frame: several segments, where the device cuts them. */
   joined = 536;
   readonly rtt = new RttEstimator();
-  readonly congestion: Congestion;
+  readonly congestion = new Congestion();
   readonly recovery: LossRecovery;
   /** Sequence number of our FIN, once the application's stream has ended. */
   fin: number | undefined;
@@ -48,7 +48,6 @@ export class Sender {
     this.#connection = connection;
     this.una = initialSequence;
     this.next = initialSequence;
-    this.congestion = new Congestion(this.mss);
     this.recovery = new LossRecovery(this);
   }
 
@@ -93,7 +92,7 @@ export class Sender {
       const finTaken = Number(this.finAcknowledged);
       this.#measure(segment, acknowledgment);
       this.recovery.advanced(count, inFlight);
-      this.#connection.restartRetransmission();
+      this.#connection.timers.restartRetransmission();
       if (count > finTaken) this.#connection.app.acknowledged(count - finTaken);
     } else if (this.inFlight > 0 && (news || (segment.length === 0 && !windowChanged))) {
       this.recovery.duplicate();
@@ -114,8 +113,8 @@ export class Sender {
     }
     // The application may have given up meanwhile.
     if (this.#connection.isClosed()) return;
-    if (this.inFlight > 0) this.#connection.startRetransmission();
-    else if (this.window === 0) this.#connection.startPersisting();
+    if (this.inFlight > 0) this.#connection.timers.startRetransmission();
+    else if (this.window === 0) this.#connection.timers.startPersisting();
   }
 
   /** Sends [sequence, end) again, or what of it fits a frame; returns how much of the sequence space was sent. */
