@@ -3,7 +3,7 @@
  * A class, so that every instance has one hidden class and stays fast.
  */
 export class Attributes {
-  /** Inode number shown to programs; at most 2^53. */
+  /** Inode number shown to programs, at most 2^53; 0 stands for the node id. */
   ino = 0;
   size = 0;
   /** Units of 512 bytes. */

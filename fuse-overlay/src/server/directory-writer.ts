@@ -45,7 +45,7 @@ export class DirectoryWriter implements DirectoryReply {
     const view = this.#view;
     const { attributes } = this.entry;
     if (this.plus) encodeEntry(view, this.#at, this.entry);
-    putWide(view, direntAt + dirent.at.ino, attributes.ino);
+    putWide(view, direntAt + dirent.at.ino, attributes.ino || this.entry.nodeId);
     putWide(view, direntAt + dirent.at.off, next);
     view.setUint32(direntAt + dirent.at.namelen, nameLength, true);
     // DT_* are the type bits of st_mode, shifted (dirent.h, IFTODT).

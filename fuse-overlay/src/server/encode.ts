@@ -7,8 +7,8 @@ const attr = structs.attr.at;
 const entryOut = structs.entryOut.at;
 const attrOut = structs.attrOut.at;
 
-export function encodeAttributes(view: DataView, at: number, from: Attributes): void {
-  putWide(view, at + attr.ino, from.ino);
+function encodeAttributes(view: DataView, at: number, from: Attributes, nodeId: number): void {
+  putWide(view, at + attr.ino, from.ino || nodeId);
   putWide(view, at + attr.size, from.size);
   putWide(view, at + attr.blocks, from.blocks);
   putWide(view, at + attr.atime, from.atime);
@@ -31,14 +31,14 @@ export function encodeEntry(view: DataView, at: number, entry: Entry): void {
   putWide(view, at + entryOut.generation, entry.generation);
   putTimeout(view, at + entryOut.entry_valid, at + entryOut.entry_valid_nsec, entry.entryTimeout);
   putTimeout(view, at + entryOut.attr_valid, at + entryOut.attr_valid_nsec, entry.attrTimeout);
-  encodeAttributes(view, at + entryOut.attr, entry.attributes);
+  encodeAttributes(view, at + entryOut.attr, entry.attributes, entry.nodeId);
 }
 
 /** `struct fuse_attr_out`. */
-export function encodeAttrOut(view: DataView, at: number, entry: Entry): void {
+export function encodeAttrOut(view: DataView, at: number, entry: Entry, nodeId: number): void {
   putTimeout(view, at + attrOut.attr_valid, at + attrOut.attr_valid_nsec, entry.attrTimeout);
   view.setUint32(at + attrOut.dummy, 0, true);
-  encodeAttributes(view, at + attrOut.attr, entry.attributes);
+  encodeAttributes(view, at + attrOut.attr, entry.attributes, nodeId);
 }
 
 function putTimeout(view: DataView, secondsAt: number, nsecAt: number, timeout: number): void {

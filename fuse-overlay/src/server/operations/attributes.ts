@@ -10,7 +10,7 @@ const { outHeader, attrOut, getattrIn, setattrIn, kstatfs, accessIn } = structs;
 
 function replyAttributes(x: Exchange, result: number): number {
   if (result < 0) return result;
-  encodeAttrOut(x.payload, outHeader.size, x.entry);
+  encodeAttrOut(x.payload, outHeader.size, x.entry, x.nodeId);
   return attrOut.size;
 }
 
