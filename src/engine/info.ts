@@ -48,7 +48,6 @@ export async function systemInfo(paths: StatePaths): Promise<SystemInfo> {
   const images = listImages(openImageStore(paths.images), (error) => problems.push(error.message));
   const limits = await limitsSupport();
   const map = findHolder(paths)?.map ?? findIdMap(findMapTools() !== undefined);
-  const has = (controller: string) => limits.controllers.includes(controller);
   return {
     Containers: containers.length,
     ContainersRunning: running,
@@ -61,9 +60,9 @@ export async function systemInfo(paths: StatePaths): Promise<SystemInfo> {
     RunDir: paths.run,
     CgroupDriver: limits.available ? 'cgroupfs' : 'none',
     CgroupVersion: limits.available ? '2' : '',
-    MemoryLimit: has('memory'),
-    CpuCfsQuota: has('cpu'),
-    PidsLimit: has('pids'),
+    MemoryLimit: limits.controllers.includes('memory'),
+    CpuCfsQuota: limits.controllers.includes('cpu'),
+    PidsLimit: limits.controllers.includes('pids'),
     IdMap: map.kind,
     HolderPid: findHolder(paths)?.process.pid ?? 0,
     SecurityOptions: ['name=seccomp,profile=builtin', ...(map.kind === 'identity' ? [] : ['name=rootless'])],

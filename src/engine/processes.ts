@@ -108,7 +108,6 @@ function tableRow({ pid, parent, tty, used, started, uid, command }: Process, us
 
 /** `14:05`, or for another day `Nov20`. */
 function startTime(date: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
   if (date.toDateString() === new Date().toDateString()) return `${two(date.getHours())}:${two(date.getMinutes())}`;
   return `${date.toLocaleString('en', { month: 'short' })}${two(date.getDate())}`;
 }
@@ -124,9 +123,11 @@ function terminalName(device: number): string {
 /** `00:01:07` */
 function clock(seconds: number): string {
   const whole = Math.trunc(seconds);
-  return [Math.trunc(whole / 3600), Math.trunc(whole / 60) % 60, whole % 60]
-    .map((part) => String(part).padStart(2, '0'))
-    .join(':');
+  return [Math.trunc(whole / 3600), Math.trunc(whole / 60) % 60, whole % 60].map(two).join(':');
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0');
 }
 
 /** passwd(5): names by uid, the host's. */

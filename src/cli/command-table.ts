@@ -1,0 +1,157 @@
+/** Every command by name. Only the one that is called gets loaded. */
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+export interface CommandGroup {
+  readonly summary: string;
+  readonly commands: Readonly<Record<string, CommandEntry>>;
+}
+
+function entry(summary: string, load: () => Promise<object>): CommandEntry {
+  // Commands differ in the type of their flags, which only they themselves care for.
+  return { summary, load: load as CommandEntry['load'] };
+}
+
+const attach = entry(
+  'Attach local standard input, output, and error streams to a running container',
+  () => import('./commands/attach.ts'),
+);
+const create = entry('Create a new container', () => import('./commands/create.ts'));
+const exec = entry('Execute a command in a running container', () => import('./commands/exec.ts'));
+const images = entry('List images', () => import('./commands/images.ts'));
+const info = entry('Display system-wide information', () => import('./commands/info.ts'));
+const kill = entry('Kill one or more running containers', () => import('./commands/kill.ts'));
+const logs = entry('Fetch the logs of a container', () => import('./commands/logs.ts'));
+const port = entry('List port mappings or a specific mapping for the container', () => import('./commands/port.ts'));
+const ps = entry('List containers', () => import('./commands/ps.ts'));
+const pull = entry('Download an image from a registry', () => import('./commands/pull.ts'));
+const rename = entry('Rename a container', () => import('./commands/rename.ts'));
+const restart = entry('Restart one or more containers', () => import('./commands/restart.ts'));
+const rm = entry('Remove one or more containers', () => import('./commands/rm.ts'));
+const rmi = entry('Remove one or more images', () => import('./commands/rmi.ts'));
+const run = entry('Create and run a new container from an image', () => import('./commands/run.ts'));
+const start = entry('Start one or more stopped containers', () => import('./commands/start.ts'));
+const stop = entry('Stop one or more running containers', () => import('./commands/stop.ts'));
+const tag = entry('Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', () => import('./commands/tag.ts'));
+const top = entry('Display the running processes of a container', () => import('./commands/top.ts'));
+const wait = entry(
+  'Block until one or more containers stop, then print their exit codes',
+  () => import('./commands/wait.ts'),
+);
+
+/** What `trun --help` lists first. */
+export const COMMON_COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  run,
+  exec,
+  ps,
+  pull,
+  images,
+  version: entry('Show the trun version information', () => import('./commands/version.ts')),
+  info,
+  doctor: entry(
+    'Check what trun needs from this host, and say how to mend what is missing',
+    () => import('./commands/doctor.ts'),
+  ),
+};
+
+export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  attach,
+  create,
+  inspect: entry(
+    'Return low-level information on containers, images and volumes',
+    () => import('./commands/inspect.ts'),
+  ),
+  kill,
+  logs,
+  port,
+  rename,
+  restart,
+  rm,
+  rmi,
+  start,
+  stop,
+  tag,
+  top,
+  wait,
+};
+
+export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
+  container: {
+    summary: 'Manage containers',
+    commands: {
+      attach,
+      create,
+      exec,
+      inspect: entry(
+        'Display detailed information on one or more containers',
+        () => import('./commands/container-inspect.ts'),
+      ),
+      kill,
+      logs,
+      ls: ps,
+      port,
+      rename,
+      restart,
+      rm,
+      run,
+      start,
+      stop,
+      top,
+      wait,
+    },
+  },
+  image: {
+    summary: 'Manage images',
+    commands: {
+      inspect: entry('Display detailed information on one or more images', () => import('./commands/image-inspect.ts')),
+      ls: images,
+      pull,
+      rm: rmi,
+      tag,
+    },
+  },
+  system: { summary: 'Manage trun', commands: { info } },
+  volume: {
+    summary: 'Manage volumes',
+    commands: {
+      create: entry('Create a volume', () => import('./commands/volume-create.ts')),
+      inspect: entry(
+        'Display detailed information on one or more volumes',
+        () => import('./commands/volume-inspect.ts'),
+      ),
+      ls: entry('List volumes', () => import('./commands/volume-ls.ts')),
+      rm: entry('Remove one or more volumes', () => import('./commands/volume-rm.ts')),
+    },
+  },
+};
+
+/** Second names within groups. */
+const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  container: { list: 'ls', ps: 'ls', remove: 'rm' },
+  image: { list: 'ls', remove: 'rm' },
+  volume: { list: 'ls', remove: 'rm' },
+};
+
+/** The command of that name outside groups. */
+export function findCommand(name: string): CommandEntry | undefined {
+  return own(COMMON_COMMANDS, name) ?? own(OTHER_COMMANDS, name);
+}
+
+export function findGroup(name: string): CommandGroup | undefined {
+  return own(COMMAND_GROUPS, name);
+}
+
+/** The command of that name or alias in a group. */
+export function findInGroup(group: string, name: string): CommandEntry | undefined {
+  const aliases = own(ALIASES, group) ?? {};
+  return own(COMMAND_GROUPS[group]!.commands, own(aliases, name) ?? name);
+}
+
+/** Names come from the user: `constructor` is none of ours. */
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}

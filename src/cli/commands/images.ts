@@ -1,0 +1,33 @@
+import { openImageStore } from '../../image/image-store.ts';
+import { listImages } from '../../image/queries/list-images.ts';
+import { defineCommand } from '../command.ts';
+import { type ListedImage, imageFilters, matchesName } from '../image/image-filters.ts';
+import { imageNames, imageRow, imageTable } from '../image/image-row.ts';
+import { parseFilters } from '../filters.ts';
+import { FORMAT_HELP, formatRows } from '../output/row-format.ts';
+
+export const command = defineCommand({
+  usage: '[OPTIONS] [REPOSITORY[:TAG]]',
+  summary: 'List images',
+  flags: {
+    all: { kind: 'boolean', short: 'a', help: 'Show all images (there are no intermediate ones to hide)' },
+    digests: { kind: 'boolean', help: 'Show digests' },
+    filter: { kind: 'list', type: 'filter', short: 'f', help: 'Filter output based on conditions provided' },
+    format: { kind: 'text', help: FORMAT_HELP },
+    'no-trunc': { kind: 'boolean', help: "Don't truncate output" },
+    quiet: { kind: 'boolean', short: 'q', help: 'Only show image IDs' },
+    tree: { kind: 'boolean', help: 'List multi-platform images as a tree', unsupported: 'yet' },
+  },
+  args: [0, 1],
+  run(context, flags, [pattern]) {
+    const store = openImageStore(context.paths().images);
+    const images = listImages(store, (error) => context.complain(error.message));
+    const passes = parseFilters(flags.filter, imageFilters(images));
+    const listed: ListedImage[] = images.flatMap((image) => imageNames(image).map((name) => ({ image, name })));
+    const shown = listed.filter((each) => passes(each) && (pattern === undefined || matchesName(each.name, pattern)));
+    const rows = shown.map(({ image, name }) => imageRow(image, name, context.now, !flags['no-trunc']));
+    const lines = formatRows(rows, imageTable(flags.digests), flags.quiet ? '{{.ID}}' : flags.format);
+    context.printLines(flags.quiet ? [...new Set(lines)] : lines);
+    return Promise.resolve(0);
+  },
+});

@@ -1,0 +1,55 @@
+import { EngineError } from '../../engine/engine-error.ts';
+import { findContainer } from '../../engine/container.ts';
+import { inspectContainer } from '../../engine/inspect.ts';
+import { findVolume } from '../../engine/volumes.ts';
+import { openImageStore } from '../../image/image-store.ts';
+import { inspectImage } from '../../image/queries/inspect-image.ts';
+import { InvalidInput } from '../../oci/invalid-input.ts';
+import type { StatePaths } from '../../state/paths.ts';
+import { ANY, defineCommand } from '../command.ts';
+import { INSPECT_FORMAT, inspectEach } from '../inspect-each.ts';
+import { volumeObject } from '../volume/volume-row.ts';
+
+/** Kinds of things, in the order in which a name is looked for. */
+const KINDS: Readonly<Record<string, (paths: StatePaths, name: string) => object>> = {
+  container: (paths, name) => inspectContainer(paths, findContainer(paths, name)),
+  image: (paths, name) => inspectImage(openImageStore(paths.images), name),
+  volume: (paths, name) => volumeObject(paths, findVolume(paths, name)),
+};
+
+export const command = defineCommand({
+  usage: '[OPTIONS] NAME|ID [NAME|ID...]',
+  summary: 'Return low-level information on containers, images and volumes',
+  flags: {
+    format: INSPECT_FORMAT,
+    size: { kind: 'boolean', short: 's', help: 'Display total file sizes', unsupported: 'yet' },
+    type: { kind: 'text', help: 'Only inspect objects of the given type: container, image or volume' },
+  },
+  args: [1, ANY],
+  run(context, { format, type }, names) {
+    const finders = type === undefined ? Object.values(KINDS) : [finderOf(type)];
+    const paths = context.paths();
+    return inspectEach(context, names, format, (name) => {
+      for (const find of finders) {
+        try {
+          return find(paths, name);
+        } catch (error) {
+          if (finders.length === 1 || !isAbsence(error)) throw error;
+        }
+      }
+      throw new EngineError('NOT_FOUND', `No such object: ${name}`);
+    });
+  },
+});
+
+function finderOf(type: string): (typeof KINDS)[string] {
+  const find = Object.hasOwn(KINDS, type) ? KINDS[type] : undefined;
+  if (find === undefined) throw new InvalidInput(`"${type}" is not a valid value for --type`);
+  return find;
+}
+
+/** There is none of this kind, or the name cannot be one of this kind. */
+function isAbsence(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === 'NOT_FOUND' || code === 'INVALID';
+}

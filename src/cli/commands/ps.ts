@@ -1,0 +1,36 @@
+import { listContainers } from '../../engine/container.ts';
+import { InvalidInput } from '../../oci/invalid-input.ts';
+import { defineCommand } from '../command.ts';
+import { CONTAINER_FILTERS } from '../container/container-filters.ts';
+import { CONTAINER_TABLE, containerRow } from '../container/container-row.ts';
+import { parseFilters } from '../filters.ts';
+import { FORMAT_HELP, formatRows } from '../output/row-format.ts';
+
+export const command = defineCommand({
+  usage: '[OPTIONS]',
+  summary: 'List containers',
+  flags: {
+    all: { kind: 'boolean', short: 'a', help: 'Show all containers (default shows just running)' },
+    filter: { kind: 'list', type: 'filter', short: 'f', help: 'Filter output based on conditions provided' },
+    format: { kind: 'text', help: FORMAT_HELP },
+    last: { kind: 'integer', short: 'n', preset: -1, help: 'Show n last created containers (includes all states)' },
+    latest: { kind: 'boolean', short: 'l', help: 'Show the latest created container (includes all states)' },
+    'no-trunc': { kind: 'boolean', help: "Don't truncate output" },
+    quiet: { kind: 'boolean', short: 'q', help: 'Only display container IDs' },
+    size: { kind: 'boolean', short: 's', help: 'Display total file sizes', unsupported: 'yet' },
+  },
+  args: [0, 0],
+  run(context, flags) {
+    const passes = parseFilters(flags.filter, CONTAINER_FILTERS);
+    const last = flags.latest ? 1 : (flags.last ?? -1);
+    if (last === 0) throw new InvalidInput('--last has to be 1 or more');
+    const isAnyState = flags.all || last > 0 || flags.filter.some((text) => /^\s*(status|exited)=/.test(text));
+    const containers = listContainers(context.paths()).filter((container) => {
+      return (isAnyState || container.state.status === 'running') && passes(container);
+    });
+    const shown = last > 0 ? containers.slice(0, last) : containers;
+    const rows = shown.map((container) => containerRow(container, context.now, !flags['no-trunc']));
+    context.printLines(formatRows(rows, CONTAINER_TABLE, flags.quiet ? '{{.ID}}' : flags.format));
+    return Promise.resolve(0);
+  },
+});

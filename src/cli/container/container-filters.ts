@@ -1,0 +1,38 @@
+import type { Container } from '../../engine/container.ts';
+import { InvalidInput } from '../../oci/invalid-input.ts';
+import { type FilterTest, filterPattern, matchesLabel } from '../filters.ts';
+
+const STATES = ['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'];
+
+/** The filters of `ps`. */
+export const CONTAINER_FILTERS: Readonly<Record<string, FilterTest<Container>>> = {
+  ancestor: ({ config }, value) => isImage(config, value),
+  exited: ({ state }, value) => {
+    if (!/^\d+$/.test(value)) throw new InvalidInput(`invalid filter 'exited=${value}'`);
+    return state.status === 'exited' && state.exitCode === Number(value);
+  },
+  id: ({ config }, value) => config.id.startsWith(value),
+  label: ({ config }, value) => matchesLabel(config.request.labels, value),
+  name: ({ config }, value) => filterPattern('name', value.replace(/^\^?\//, '^')).test(config.name),
+  network: ({ config }, value) => config.request.network === value,
+  status: ({ state }, value) => {
+    if (!STATES.includes(value)) {
+      throw new InvalidInput(`invalid filter 'status=${value}': it has to be one of ${STATES.join(', ')}`);
+    }
+    return state.status === value;
+  },
+  volume: ({ config }, value) =>
+    Object.entries(config.volumes).flat().includes(value) ||
+    config.request.mounts.some((mount) => mount.target === value || (mount.type === 'bind' && mount.source === value)),
+};
+
+/** By the name it was run with, tag or not, or by its id. */
+function isImage({ request, image }: Container['config'], value: string): boolean {
+  const hex = image?.id.replace('sha256:', '') ?? '';
+  return (
+    request.image === value ||
+    request.image === `${value}:latest` ||
+    `${request.image}:latest` === value ||
+    (/^(sha256:)?[0-9a-f]{6,64}$/.test(value) && hex.startsWith(value.replace('sha256:', '')))
+  );
+}

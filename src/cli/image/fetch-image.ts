@@ -1,0 +1,35 @@
+/** Pulling an image, with the words around it that Docker prints. */
+import { openImageStore } from '../../image/image-store.ts';
+import { pullImage, type PullPolicy, type PulledImage } from '../../image/pull.ts';
+import type { CommandContext } from '../command.ts';
+import { openPullProgress } from '../output/pull-progress.ts';
+
+export interface FetchOptions {
+  readonly platform: string | undefined;
+  readonly policy: PullPolicy;
+  readonly quiet: boolean;
+  /** Where the progress goes: `run` keeps standard output for the container. */
+  readonly output: NodeJS.WriteStream;
+}
+
+/** Sees to it that an image is in the store, telling how that goes. Throws ImageError. */
+export async function fetchImage(context: CommandContext, name: string, options: FetchOptions): Promise<PulledImage> {
+  const { output, quiet, policy, platform } = options;
+  const store = openImageStore(context.paths().images, { env: context.env });
+  const progress = quiet ? undefined : openPullProgress(output);
+  let pulled;
+  try {
+    pulled = await pullImage(store, name, {
+      policy,
+      ...(platform === undefined ? {} : { platform }),
+      ...(progress === undefined ? {} : { onEvent: progress.onEvent }),
+    });
+  } finally {
+    progress?.end();
+  }
+  if (!quiet && pulled.outcome !== 'present') {
+    const status = pulled.outcome === 'pulled' ? 'Downloaded newer image' : 'Image is up to date';
+    output.write(`Digest: ${pulled.digest ?? ''}\nStatus: ${status} for ${pulled.familiarName}\n`);
+  }
+  return pulled;
+}
