@@ -10,7 +10,7 @@ export interface ImageStoreOptions {
   readonly limits?: Partial<UnpackLimits>;
   /** Patience with registries, for tests. */
   readonly registry?: Pick<RegistryOptions, 'retry' | 'idleTimeout'>;
-  /** For credentials (`HOME`, `DOCKER_CONFIG`) and their helper programs. Default: the process'. */
+  /** For credentials (`HOME`, `DOCKER_CONFIG`), their helper programs, and proxies (`HTTPS_PROXY`…). Default: the process'. */
   readonly env?: NodeJS.ProcessEnv;
 }
 

@@ -110,6 +110,7 @@ function openRegistry(store: ImageStore, domain: string): RegistryClient {
   return new RegistryClient(domain, {
     ...registry,
     ...(insecureRegistries && { insecureRegistries }),
+    env,
     credentials: () => (credentials ??= findCredentials(domain, env)),
   });
 }

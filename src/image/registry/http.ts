@@ -29,6 +29,8 @@ export interface HttpOptions {
   readonly insecure: boolean;
   /** Milliseconds of silence after which a connection counts as dead. */
   readonly idleTimeout: number;
+  /** For the proxies. */
+  readonly env: NodeJS.ProcessEnv;
 }
 
 const REDIRECT_LIMIT = 10;
@@ -95,7 +97,7 @@ export class HttpClient {
     const key = `${url.protocol}${isDirect ? 'direct' : ''}`;
     const known = this.#agents.get(key);
     if (known) return known;
-    const options = { keepAlive: true, ...(!isDirect && { proxyEnv: process.env }) };
+    const options = { keepAlive: true, ...(!isDirect && { proxyEnv: this.#options.env }) };
     const agent = url.protocol === 'https:' ? await this.#httpsAgent(options) : new HttpAgent(options);
     this.#agents.set(key, agent);
     return agent;

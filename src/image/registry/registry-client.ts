@@ -8,7 +8,7 @@ import { Authenticator } from './authenticator.ts';
 import type { Credentials } from './credentials.ts';
 import { endpointsOf, type Endpoint } from './endpoint.ts';
 import { HttpClient, readBody, type HttpRequest, type HttpResponse } from './http.ts';
-import { connectionError, isNotTls, RegistryError, statusError } from './registry-error.ts';
+import { connectionError, RegistryError, statusError } from './registry-error.ts';
 import { defaultRetryPolicy, withRetries, type RetryPolicy } from './retry.ts';
 
 export interface RegistryOptions {
@@ -16,6 +16,8 @@ export interface RegistryOptions {
   readonly insecureRegistries?: readonly string[];
   readonly credentials?: () => Promise<Credentials | undefined>;
   readonly retry?: RetryPolicy;
+  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up. Default: the process' environment. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Milliseconds of silence after which a connection counts as dead. Default 60,000. */
   readonly idleTimeout?: number;
 }
@@ -192,7 +194,8 @@ export class RegistryClient {
     isLast: boolean,
     signal: AbortSignal | undefined,
   ): Promise<Connection | undefined> {
-    const http = new HttpClient({ insecure, idleTimeout: this.#options.idleTimeout ?? 60_000 });
+    const { idleTimeout = 60_000, env = process.env } = this.#options;
+    const http = new HttpClient({ insecure, idleTimeout, env });
     this.#clients.push(http);
     const credentials = this.#options.credentials ?? nobody;
     const authenticator = new Authenticator(http, base, credentials);
@@ -201,7 +204,8 @@ export class RegistryClient {
     try {
       response = await http.send(request, signal);
     } catch (error) {
-      if (!isLast && isOtherProtocol(base, error)) return undefined;
+      // Whatever speaks the other protocol fails in many ways; where nobody listens there is no other.
+      if (!isLast && !isRefused(error)) return undefined;
       throw error instanceof RegistryError ? error : connectionError(this.domain, error);
     }
     // Go's servers answer plain http on a TLS port with 400.
@@ -258,13 +262,8 @@ function rangeStart(response: HttpResponse): number {
   return match ? Number(match[1]) : -1;
 }
 
-function isOtherProtocol(base: URL, error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (base.protocol === 'https:') return isNotTls(error) || ('code' in error && error.code === 'ECONNRESET');
-  // A TLS server that gets plain http says nothing that node would take for HTTP.
-  return (
-    'code' in error && typeof error.code === 'string' && (error.code.startsWith('HPE_') || error.code === 'ECONNRESET')
-  );
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
 }
 
 function nobody(): Promise<undefined> {

@@ -68,7 +68,7 @@ export function connectionError(registry: string, cause: unknown): RegistryError
 }
 
 /** Whether a plain-HTTP peer answered a TLS handshake. */
-export function isNotTls(error: Error): boolean {
+function isNotTls(error: Error): boolean {
   const { code } = error as { code?: unknown };
   return code === 'EPROTO' || (typeof code === 'string' && code.startsWith('ERR_SSL_'));
 }
