@@ -11,7 +11,7 @@ import type { Networks } from './networks.ts';
 import type { PortMapping } from './port-mapping.ts';
 import { NetworkProcessClient } from './process/client.ts';
 import { TestContainer } from './testing/test-container.ts';
-import { testIdle, TestHost } from './testing/test-host.ts';
+import { testIdle, testPatience, TestHost } from './testing/test-host.ts';
 
 describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s', (link) => {
   let host: TestHost;
@@ -91,7 +91,7 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
   }
 
   async function networkProcess(): Promise<number> {
-    const client = await NetworkProcessClient.connect(`${host.paths.run}/network-bridge.sock`);
+    const client = await NetworkProcessClient.connect(`${host.paths.run}/network-bridge.sock`, testPatience);
     const { pid } = await client.call('hello', {});
     client.close();
     return pid;
@@ -155,9 +155,17 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
       'sha256sum < /mnt/data && exec busybox httpd -f -p 80 -h /mnt';
     const { endpoint, container } = await start('a', script, { ...tcp, hostAddress: '127.0.0.1', hostPort: 0 });
     await expect.poll(() => container.output, { timeout: 20_000 }).toContain(hash);
-    const response = await fetch(`http://127.0.0.1:${endpoint.ports[0]!.hostPort}/data`);
-    const back = Buffer.from(await response.arrayBuffer());
-    expect(createHash('sha256').update(back).digest('hex')).toBe(hash);
+    const page = `http://127.0.0.1:${endpoint.ports[0]!.hostPort}/data`;
+    async function back(): Promise<string> {
+      try {
+        const body = await (await fetch(page)).arrayBuffer();
+        return createHash('sha256').update(Buffer.from(body)).digest('hex');
+      } catch (error) {
+        // The server may not listen yet.
+        return String(error);
+      }
+    }
+    await expect.poll(back, { timeout: 10_000 }).toBe(hash);
   });
 
   test('a port that another container has is an error in Docker’s words, and nothing is left of it', async () => {
@@ -222,6 +230,16 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
     await driver.prepare({ container: 'b', name: 'b', hostname: 'b', ports: [] });
     expect(await networkProcess()).toBe(before);
     expect(await fetchPage(hostPort)).toBe('ECONNREFUSED');
+    await driver.remove('b');
+  });
+
+  test('a network process that hangs is replaced as well', async () => {
+    const { endpoint } = await startWeb('web', { ...tcp, hostAddress: '127.0.0.1', hostPort: 0 });
+    const before = await networkProcess();
+    process.kill(before, 'SIGSTOP');
+    await driver.prepare({ container: 'b', name: 'b', hostname: 'b', ports: [] });
+    expect(await networkProcess()).not.toBe(before);
+    await expect.poll(() => fetchPage(endpoint.ports[0]!.hostPort), { timeout: 5000 }).toBe('web');
     await driver.remove('b');
   });
 
@@ -299,7 +317,7 @@ test('the network process ends with the holder', async () => {
   const host = await TestHost.create();
   const driver = host.open().driver('bridge');
   await driver.prepare({ container: 'a', name: 'a', hostname: 'a', ports: [] });
-  const client = await NetworkProcessClient.connect(`${host.paths.run}/network-bridge.sock`);
+  const client = await NetworkProcessClient.connect(`${host.paths.run}/network-bridge.sock`, testPatience);
   const identity = processIdentity((await client.call('hello', {})).pid);
   client.close();
   await host[Symbol.asyncDispose]();

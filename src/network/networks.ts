@@ -30,6 +30,8 @@ export interface NetworksOptions {
   readonly log: (message: string) => void;
   /** How long a network process stays without containers, in ms. Default: five minutes. */
   readonly idle?: number;
+  /** How long a network process may take to start or to answer, in ms, before it is replaced. Default: ten seconds. */
+  readonly patience?: number;
   /** How containers are joined to it. Default: by veth pairs and a bridge where the kernel has both. */
   readonly link?: 'bridge' | 'tap';
   /** Program and arguments of the network process. Default: this Node and the installed bundle. */
@@ -43,6 +45,7 @@ const defaultLinks: HubLinks = { bridge: 'trun0', tap: 'tap0' };
 /** Ethernet's. With segmentation offload through the TAP a larger one gains little. */
 const defaultMtu = 1500;
 const defaultIdle = 5 * 60_000;
+const defaultPatience = 10_000;
 /**
  * V8 flags of network processes. Small nurseries and no worker threads: measured after bulk transfers, 28-42 MB private
  * instead of 54-74, at the same throughput.
@@ -132,7 +135,7 @@ export class Networks implements AsyncDisposable {
   }
 
   async #connect(record: NetworkRecord, link: ContainerLink): Promise<NetworkProcessClient> {
-    const { paths, idle, command } = this.#options;
+    const { paths, idle, patience, command } = this.#options;
     const { name, gateway, mtu } = record;
     const tap = link.prepareNetwork(mtu);
     const file = join(paths.run, `network-${name}`);
@@ -150,6 +153,7 @@ export class Networks implements AsyncDisposable {
         idle: idle ?? defaultIdle,
       },
       command: command ?? [process.execPath, ...nodeFlags, processEntry('network')],
+      patience: patience ?? defaultPatience,
       log: `${file}.log`,
       openFds: () => ({ tun: link.takeTun(), holder: this.#hub.openHolder() }),
     });

@@ -18,15 +18,18 @@ export class RefusedError extends Error {
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
 }
 
 export class NetworkProcessClient {
   readonly #socket: Socket;
+  readonly #patience: number;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, patience: number) {
     this.#socket = socket;
+    this.#patience = patience;
     let pending = '';
     socket.setEncoding('utf8').on('data', (text: string) => {
       const lines = (pending + text).split('\n');
@@ -37,15 +40,21 @@ export class NetworkProcessClient {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       const gone = Object.assign(new Error('The network process has ended'), { code: 'ECONNRESET' });
-      for (const { reject } of this.#waiting.values()) reject(gone);
+      for (const { reject, timer } of this.#waiting.values()) {
+        clearTimeout(timer);
+        reject(gone);
+      }
       this.#waiting.clear();
     });
     // The connection alone keeps nobody alive; a request under way does.
     socket.unref();
   }
 
-  /** Connects to the socket of a running process; rejects with ENOENT or ECONNREFUSED where there is none. */
-  static connect(path: string): Promise<NetworkProcessClient> {
+  /**
+   * Connects to the socket of a running process; rejects with ENOENT or ECONNREFUSED where there is none.
+   * @param patience how long an answer may take, in ms, before the connection is given up
+   */
+  static connect(path: string, patience: number): Promise<NetworkProcessClient> {
     return new Promise((resolve, reject) => {
       const address = socketAddress(path);
       const socket = createConnection(address.path);
@@ -56,7 +65,7 @@ export class NetworkProcessClient {
       socket.once('connect', () => {
         address[Symbol.dispose]();
         socket.removeAllListeners('error');
-        resolve(new NetworkProcessClient(socket));
+        resolve(new NetworkProcessClient(socket, patience));
       });
     });
   }
@@ -67,7 +76,7 @@ export class NetworkProcessClient {
     else this.#socket.once('close', listener);
   }
 
-  /** One request. Rejects with a RefusedError, or with ECONNRESET when the process ends before it answers. */
+  /** One request. Rejects with a RefusedError, or with ECONNRESET when the process ends or hangs before it answers. */
   call<M extends Method>(method: M, params: Methods[M]['params']): Promise<Methods[M]['result']> {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) {
@@ -76,7 +85,8 @@ export class NetworkProcessClient {
       }
       const id = ++this.#lastId;
       if (this.#waiting.size === 0) this.#socket.ref();
-      this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
+      const timer = setTimeout(() => this.#socket.destroy(), this.#patience);
+      this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject, timer });
       this.#socket.write(`${JSON.stringify({ id, method, params })}\n`);
     });
   }
@@ -96,6 +106,7 @@ export class NetworkProcessClient {
     const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);
+    clearTimeout(waiting.timer);
     if (this.#waiting.size === 0) this.#socket.unref();
     if ('error' in reply) waiting.reject(new RefusedError(reply.error));
     else waiting.resolve(reply.result);

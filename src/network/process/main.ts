@@ -7,10 +7,11 @@
  * the agent told it. So it may be killed at any time: whoever starts the next one tells that again. It ends by itself
  * when the holder has ended, and when it has had no container for a while.
  */
-import { closeSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, rmSync, writeSync } from 'node:fs';
 import { EventLoop } from 'netstack';
 import { tryLock } from '../../state/lock.ts';
 import { socketAddress } from '../../state/socket-address.ts';
+import { processIdentity } from '../../sys/process-identity.ts';
 import { listenUnix } from '../../sys/unix-listener.ts';
 import { serveControl } from './control-server.ts';
 import { EndpointTable } from './endpoint-table.ts';
@@ -22,7 +23,11 @@ const standardError = 2;
 
 function main(config: ProcessConfig): void {
   // Held as long as the process lives: one process for each network.
-  if (tryLock(config.lock) === undefined) process.exit(alreadyServed);
+  const lock = tryLock(config.lock);
+  if (lock === undefined) process.exit(alreadyServed);
+  // For whoever finds us hanging: `start.ts` reads it.
+  ftruncateSync(lock.fd);
+  writeSync(lock.fd, JSON.stringify(processIdentity(process.pid)));
 
   const loop = new EventLoop();
   const gateways = openGateways(loop, config, { names: (question) => endpoints.resolve(question), log });

@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readJson } from '../../state/atomic-file.ts';
+import { isAlive, type ProcessIdentity } from '../../sys/process-identity.ts';
 import { errorCode } from '../../sys/system-error.ts';
 import { NetworkProcessClient } from './client.ts';
 import { alreadyServed, type ProcessConfig, readyLine } from './protocol.ts';
@@ -11,6 +13,8 @@ export interface ProcessStart {
   readonly config: ProcessConfig;
   /** Program and arguments; the config comes behind them. */
   readonly command: readonly [program: string, ...args: string[]];
+  /** How long it may take to start, and to answer, in ms, before it counts as dead. */
+  readonly patience: number;
   /** A file that its messages are appended to. */
   readonly log: string;
   /** Opens the descriptors of `processFds`. They are closed here when the process has them. */
@@ -20,17 +24,14 @@ export interface ProcessStart {
 /** A log that has grown beyond this, in bytes, begins anew with the next process. */
 const maxLog = 1024 * 1024;
 
-/** A process that does not listen by then never will. */
-const patience = 10_000;
-
 /**
  * A connection to the process that serves the network in this hub: a running one, or a new one. Any number of processes
  * may call this at once: the lock of ProcessConfig lets one network process live, and all callers get to that one.
  */
 export async function ensureNetworkProcess(start: ProcessStart): Promise<NetworkProcessClient> {
-  const deadline = Date.now() + patience;
+  const deadline = Date.now() + 3 * start.patience;
   for (let pause = 1; ; pause = Math.min(2 * pause, 50)) {
-    const client = await connectTo(start.config);
+    const client = await connectTo(start);
     if (client !== undefined) return client;
     const outcome = await startProcess(start);
     if (outcome === 'failed' || Date.now() > deadline) {
@@ -41,11 +42,12 @@ export async function ensureNetworkProcess(start: ProcessStart): Promise<Network
   }
 }
 
-/** Undefined where nobody listens, or somebody of a hub that is no more, who is asked to go. */
-async function connectTo(config: ProcessConfig): Promise<NetworkProcessClient | undefined> {
+/** Undefined where nobody listens, or somebody who hangs, or of a hub that is no more: both are made to go. */
+async function connectTo({ config, patience }: ProcessStart): Promise<NetworkProcessClient | undefined> {
+  const since = Date.now();
   let client;
   try {
-    client = await NetworkProcessClient.connect(config.socket);
+    client = await NetworkProcessClient.connect(config.socket, patience);
     const { hub } = await client.call('hello', {});
     if (hub === config.hub) return client;
     await client.call('leave', {});
@@ -53,9 +55,16 @@ async function connectTo(config: ProcessConfig): Promise<NetworkProcessClient | 
     return undefined;
   } catch (error) {
     client?.close();
-    if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '')) return undefined;
-    throw error;
+    if (!['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '')) throw error;
+    if (client !== undefined && Date.now() - since >= patience) endHungProcess(config.lock);
+    return undefined;
   }
+}
+
+/** Kills the process that has left its identity in the lock file. */
+function endHungProcess(lock: string): void {
+  const identity = readJson<ProcessIdentity>(lock);
+  if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL');
 }
 
 async function startProcess(start: ProcessStart): Promise<'ready' | 'already served' | 'failed'> {
@@ -83,7 +92,7 @@ async function startProcess(start: ProcessStart): Promise<'ready' | 'already ser
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       settle('failed');
-    }, patience);
+    }, start.patience);
     let said = '';
     stdout.setEncoding('latin1').on('data', (text: string) => {
       said += text;

@@ -10,6 +10,9 @@ import type { Parent } from './test-container.ts';
 /** How long network processes stay in tests, in ms. */
 export const testIdle = 1500;
 
+/** How long they may take to answer, in ms: long enough for a busy machine. */
+export const testPatience = 3000;
+
 export class TestHost implements AsyncDisposable {
   readonly paths: StatePaths;
   readonly holder: Holder;
@@ -47,6 +50,7 @@ export class TestHost implements AsyncDisposable {
       holder: this.holder,
       log: () => undefined,
       idle: testIdle,
+      patience: testPatience,
       ...(link === undefined ? {} : { link }),
       // The sources themselves, so that a test never runs an older bundle.
       command: [process.execPath, '--conditions=source', join(import.meta.dirname, '../process/main.ts')],
