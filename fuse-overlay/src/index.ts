@@ -39,8 +39,9 @@ export { ImageTree, imageTreeContents, openImageTree } from './layers/image-tree
 export { ImageTreeFileSystem, type ImageTreeOptions } from './layers/image-tree-file-system.ts';
 export { DirectoryLayer } from './layers/directory-layer.ts';
 export { DirectoryFileSystem, type DirectoryOptions } from './layers/directory-file-system.ts';
-export { openUnion, type OpenUnionOptions } from './overlay/open-union.ts';
+export { exportLayer, openUnion, readChanges, type OpenUnionOptions } from './overlay/open-union.ts';
 export { UnionFileSystem } from './overlay/union-file-system.ts';
 export { MergedLower } from './overlay/merged-lower.ts';
+export type { LayerExport } from './overlay/export-layer.ts';
 export type { UnionChange } from './overlay/changes.ts';
 export type { QuotaLimits } from './overlay/upper/quota.ts';

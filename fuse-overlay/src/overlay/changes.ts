@@ -12,6 +12,8 @@ export interface UnionChange {
   readonly kind: 'added' | 'modified' | 'deleted';
   /** Inode number in the union; of a deleted one in the lower layer. */
   readonly ino: number;
+  /** The lower layer has another file under this name. */
+  readonly replaces: boolean;
 }
 
 interface Listed {
@@ -54,7 +56,7 @@ export function* lowerNames(
  * have changed; one that came from elsewhere is new with all that is in it.
  */
 export function* listChanges(union: Union, listings: DirectoryListings): Generator<UnionChange> {
-  if (union.store.get(ROOT_NODE)) yield { path: Buffer.alloc(0), kind: 'modified', ino: ROOT_NODE };
+  if (union.store.get(ROOT_NODE)) yield { path: Buffer.alloc(0), kind: 'modified', ino: ROOT_NODE, replaces: false };
   yield* inPlace(union, listings, ROOT_NODE, [], interesting(union));
 }
 
@@ -69,11 +71,11 @@ function* inPlace(
   for (const { name, ino } of lowerNames(union, listings, directory)) {
     const here = [...path, name];
     const entry = entries?.get(name);
-    if (entry?.ino === 0) yield { path: join(here), kind: 'deleted', ino };
-    else if (entry && entry.ino !== ino) yield* replaced(union, listings, here, entry.ino);
+    if (entry?.ino === 0) yield { path: join(here), kind: 'deleted', ino, replaces: false };
+    else if (entry && entry.ino !== ino) yield* added(union, listings, here, entry.ino, 'modified');
     else {
       const inode = union.store.get(ino);
-      if (inode) yield { path: join(here), kind: 'modified', ino };
+      if (inode) yield { path: join(here), kind: 'modified', ino, replaces: false };
       if (isInteresting(ino)) yield* inPlace(union, listings, ino, here, isInteresting);
     }
   }
@@ -83,15 +85,6 @@ function* inPlace(
   }
 }
 
-function* replaced(
-  union: Union,
-  listings: DirectoryListings,
-  path: readonly string[],
-  ino: number,
-): Generator<UnionChange> {
-  yield* added(union, listings, path, ino, 'modified');
-}
-
 function* added(
   union: Union,
   listings: DirectoryListings,
@@ -99,7 +92,7 @@ function* added(
   ino: number,
   kind: 'added' | 'modified',
 ): Generator<UnionChange> {
-  yield { path: join(path), kind, ino };
+  yield { path: join(path), kind, ino, replaces: kind === 'modified' };
   for (const child of isDirectory(union, ino) ? namesOf(union, listings, ino) : []) {
     yield* added(union, listings, [...path, child.name], child.ino, 'added');
   }

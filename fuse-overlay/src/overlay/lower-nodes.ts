@@ -122,16 +122,19 @@ export class TracedLowerNodes implements LowerNodes {
   readonly layer: LiveLayer;
   readonly firstUpper: number = firstUpper;
   readonly #known = new Map<number, Known>();
-  readonly #trace: Journal;
+  readonly #trace: Journal | undefined;
   #pending: Change[] = [];
   #traceLimit = 8 * 1024 * 1024;
   readonly #rootIno: number;
   readonly #attributes = new AttributesClass();
 
-  constructor(layer: LiveLayer, tracePath: string, takeover: boolean) {
+  /** `tracePath` undefined: nobody will take over. */
+  constructor(layer: LiveLayer, tracePath: string | undefined, takeover: boolean) {
     this.layer = layer;
     layer.getattr(layer.root, this.#attributes);
     this.#rootIno = this.#attributes.ino % firstUpper;
+    this.#known.set(ROOT_NODE, { node: layer.root, parent: ROOT_NODE, name: '', count: 0 });
+    if (tracePath === undefined) return;
     if (!takeover) rmSync(tracePath, { force: true });
     this.#trace = Journal.open(
       tracePath,
@@ -140,7 +143,6 @@ export class TracedLowerNodes implements LowerNodes {
       },
       () => [],
     );
-    this.#known.set(ROOT_NODE, { node: layer.root, parent: ROOT_NODE, name: '', count: 0 });
   }
 
   /** Tells where a number is that an earlier server gave out. */
@@ -237,26 +239,26 @@ export class TracedLowerNodes implements LowerNodes {
   }
 
   remember(): void {
-    if (this.#pending.length === 0) return;
+    if (this.#pending.length === 0 || !this.#trace) return;
     const pending = this.#pending;
     this.#pending = [];
     try {
       this.#trace.append(pending);
-      if (this.#trace.length > this.#traceLimit) this.#compact();
+      if (this.#trace.length > this.#traceLimit) this.#compact(this.#trace);
     } catch {
       // A full disk: only a takeover would need them.
     }
   }
 
   close(): void {
-    this.#trace.close();
+    this.#trace?.close();
     this.layer.close();
   }
 
-  #compact(): void {
+  #compact(trace: Journal): void {
     const changes: Change[] = [];
     for (const [ino, { parent, name }] of this.#known) changes.push({ kind: 'origin', ino, parent, name });
-    this.#trace.replace(changes);
-    this.#traceLimit = Math.max(this.#traceLimit, this.#trace.length * 2);
+    trace.replace(changes);
+    this.#traceLimit = Math.max(this.#traceLimit, trace.length * 2);
   }
 }

@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import type { LowerLayer } from '../layers/lower-layer.ts';
 import { Attributes } from '../server/attributes.ts';
+import { listChanges, type UnionChange } from './changes.ts';
+import { layerEntries, type LayerExport } from './export-layer.ts';
 import { FixedLowerNodes, TracedLowerNodes, type LowerNodes } from './lower-nodes.ts';
+import { DirectoryListings } from './operations/readdir.ts';
 import { Union, type Owner } from './union.ts';
 import { UnionFileSystem } from './union-file-system.ts';
 import { DataPlace } from './upper/inode.ts';
@@ -29,32 +32,81 @@ export interface OpenUnionOptions {
 
 const day = 86_400;
 
-/** Opens a union. Throws EBUSY where another process has its upper layer open, EINVAL where that was made over another lower layer. */
+/**
+ * Opens a union. Throws EBUSY where another process has its upper layer open, EINVAL where that was made over another lower
+ * layer; the lower layer is closed then, too.
+ */
 export function openUnion(options: OpenUnionOptions): UnionFileSystem {
+  return new UnionFileSystem(assemble(options, false));
+}
+
+/**
+ * What the upper layer in `upperDir` adds to its lower one, as the entries of an OCI layer. It may be mounted meanwhile, by this
+ * process or another one; what changes under the reader's hands comes as it was or as it is.
+ */
+export function* exportLayer(
+  options: Pick<OpenUnionOptions, 'lower' | 'lowerName' | 'upperDir'>,
+): Generator<LayerExport> {
+  const union = assemble(options, true);
+  try {
+    yield* layerEntries(union, new DirectoryListings(union));
+  } finally {
+    union.store.close();
+    union.lower.close();
+  }
+}
+
+/** What the upper layer in `upperDir` changes of its lower one, read as `exportLayer` does. */
+export function* readChanges(
+  options: Pick<OpenUnionOptions, 'lower' | 'lowerName' | 'upperDir'>,
+): Generator<UnionChange> {
+  const union = assemble(options, true);
+  try {
+    yield* listChanges(union, new DirectoryListings(union));
+  } finally {
+    union.store.close();
+    union.lower.close();
+  }
+}
+
+function assemble(options: OpenUnionOptions, readOnly: boolean): Union {
   const { lower, lowerName = '', upperDir, quota, owner, lowerTimeout = day, takeover = false } = options;
   const isFixed = lower.immutable;
   const firstIno = isFixed ? 2 ** 30 : 2 ** 52;
-  const store = UpperStore.open(upperDir, { firstIno, lower: lowerName, takeover });
-  let nodes: LowerNodes;
-  if (isFixed) {
-    nodes = new FixedLowerNodes(lower);
-  } else {
-    const traced = new TracedLowerNodes(lower, join(upperDir, 'seen'), takeover);
-    for (const [ino, { parent, name }] of store.table.origins) traced.place(ino, parent, name);
-    nodes = traced;
+  let store: UpperStore | undefined;
+  try {
+    store = UpperStore.open(upperDir, { firstIno, lower: lowerName, takeover, readOnly });
+    const nodes = isFixed ? new FixedLowerNodes(lower) : tracedNodes(store, options, readOnly);
+    if (quota) store.quota.limit(quota);
+    if (store.crashed && !readOnly) revertLostCopies(store, nodes);
+    return new Union(store, nodes, { owner, lowerTimeout: isFixed ? 1e9 : lowerTimeout, takeover });
+  } catch (error) {
+    store?.close();
+    lower.close();
+    throw error;
   }
-  if (quota) store.quota.limit(quota);
-  if (store.afterCrash) revertLostCopies(store, nodes);
-  return new UnionFileSystem(new Union(store, nodes, { owner, lowerTimeout: isFixed ? 1e9 : lowerTimeout, takeover }));
 }
 
-/** After a crash of the machine, copies of lower files that may not have reached the disk are the lower files again. */
+function tracedNodes(
+  store: UpperStore,
+  { lower, upperDir, takeover = false }: OpenUnionOptions,
+  readOnly: boolean,
+): LowerNodes {
+  const nodes = new TracedLowerNodes(lower, readOnly ? undefined : join(upperDir, 'seen'), takeover);
+  for (const [ino, { parent, name }] of store.table.origins) nodes.place(ino, parent, name);
+  return nodes;
+}
+
+/**
+ * After a crash of the machine: a copy of a lower file that did not reach the disk is the lower file again. File systems write
+ * a file's size after its contents, so a copy that is as long as what it was made of was there.
+ */
 function revertLostCopies(store: UpperStore, nodes: LowerNodes): void {
   const attributes = new Attributes();
   for (const inode of store.table.inodes.values()) {
     if (inode.data !== DataPlace.copy || nodes.getattr(inode.ino, attributes) < 0) continue;
     const { size, blocks, mtime, mtimeNsec } = attributes;
-    inode.stale = inode.staleTimes = false;
+    if (inode.size >= size) continue;
     store.setBlocks(inode, 0);
     store.commit([{ ...store.image(inode), data: DataPlace.lower, size, blocks, mtime, mtimeNsec }]);
     store.files.remove(inode.ino);

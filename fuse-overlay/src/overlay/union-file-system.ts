@@ -11,7 +11,7 @@ import type {
   StatFs,
 } from '../server/file-system.ts';
 import type { Name } from '../server/name.ts';
-import { errno } from '../sys/errors.ts';
+import { layerEntries, type LayerExport } from './export-layer.ts';
 import { listChanges, type UnionChange } from './changes.ts';
 import { read, write } from './operations/contents.ts';
 import { create } from './operations/create.ts';
@@ -65,6 +65,11 @@ export class UnionFileSystem implements FileSystem {
     return listChanges(this.#union, this.#listings);
   }
 
+  /** What has to be laid over the lower layer to get the same tree, as the entries of an OCI layer. */
+  exportLayer(): Iterable<LayerExport> {
+    return layerEntries(this.#union, this.#listings);
+  }
+
   /** Sets the limits anew, also while the union is mounted. */
   setQuota(limits: QuotaLimits): void {
     this.#union.store.quota.limit(limits);
@@ -94,13 +99,8 @@ export class UnionFileSystem implements FileSystem {
   }
 
   readlink(_request: Request, ino: number, out: Bytes): number {
-    const { lower, store } = this.#union;
-    let target: Buffer | number | undefined = store.get(ino)?.target;
-    if (!target) {
-      const node = this.#union.isLower(ino) ? lower.node(ino) : -errno.ESTALE;
-      target = node < 0 ? node : lower.layer.readlink(node);
-      if (typeof target === 'number') return target;
-    }
+    const target = this.#union.readlink(ino);
+    if (typeof target === 'number') return target;
     return target.copy(out.buffer, out.start, 0, Math.min(target.length, out.length));
   }
 

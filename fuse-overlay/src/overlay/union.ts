@@ -61,16 +61,25 @@ export class Union {
   }
 
   getattr(ino: number, out: Attributes): number {
-    const inode = this.store.get(ino);
-    if (inode) {
-      this.store.settle(inode);
-      fillAttributes(inode, out);
-    } else {
-      const result = this.isLower(ino) ? this.lower.getattr(ino, out) : -errno.ESTALE;
-      if (result < 0) return result;
-    }
+    const result = this.stored(ino, out);
     this.present(out);
+    return result;
+  }
+
+  /** As `getattr`, with the owner that the layers have. */
+  stored(ino: number, out: Attributes): number {
+    const inode = this.store.get(ino);
+    if (!inode) return this.isLower(ino) ? this.lower.getattr(ino, out) : -errno.ESTALE;
+    this.store.settle(inode);
+    fillAttributes(inode, out);
     return 0;
+  }
+
+  readlink(ino: number): Buffer | number {
+    const target = this.store.get(ino)?.target;
+    if (target) return target;
+    const node = this.isLower(ino) ? this.lower.node(ino) : -errno.ESTALE;
+    return node < 0 ? node : this.lower.layer.readlink(node);
   }
 
   /** Shows every file as the one owner that the kernel lets through. */

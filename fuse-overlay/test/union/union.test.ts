@@ -1,12 +1,23 @@
 /** Corners of the union that the model does not reach, without a kernel. */
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FileType } from '../../src/index.ts';
-import { openUnion, type OpenUnionOptions } from '../../src/overlay/open-union.ts';
+import type { LayerExport } from '../../src/index.ts';
+import { exportLayer, openUnion, type OpenUnionOptions } from '../../src/overlay/open-union.ts';
 import { Journal } from '../../src/overlay/upper/journal.ts';
-import { MemoryLayer } from './memory-layer.ts';
+import { MemoryLayer, type MemoryNode } from './memory-layer.ts';
 import { UnionClient } from './union-client.ts';
 
 const { EEXIST, ENOENT, ENOSPC } = constants.errno;
@@ -166,8 +177,9 @@ test('after a crash of the machine sizes are those of the data files, and unsync
   client.write(copied, 0, Buffer.from('toor'));
   client.fs.close();
   // As if the machine had lost power: other data on disk than the journal believes, and another boot.
-  const path = join(dir, 'upper', 'data', (ino % 256).toString(16).padStart(2, '0'), ino.toString(16));
-  truncateSync(path, 4);
+  for (const each of [ino, copied]) {
+    truncateSync(join(dir, 'upper', 'data', (each % 256).toString(16).padStart(2, '0'), each.toString(16)), 4);
+  }
   const journal = Journal.open(
     join(dir, 'upper', 'journal'),
     () => undefined,
@@ -210,4 +222,117 @@ test('a snapshot of the journal keeps everything', () => {
   expect(statSync(join(dir, 'upper', 'journal')).size).toBeLessThan(5 * 1024 * 1024);
   takeOver();
   for (let at = 0; at < 50; at++) expect(client.lookup(1, `f${at}`)).toBe(before[at]);
+});
+
+/** Lays exported entries over the lower layer, as whoever applies an OCI layer does. */
+function apply(entries: Iterable<LayerExport>): MemoryLayer {
+  const result = new MemoryLayer();
+  const copies = new Map<MemoryNode, MemoryNode>();
+  function copy(from: MemoryNode, to: MemoryNode): void {
+    for (const [name, child] of from.children) {
+      const known = copies.get(child);
+      if (known) result.link(to, name, known);
+      else {
+        const made = result.add(to, name, child.mode, { ...child, ino: 0, children: new Map(), nlink: 1 });
+        Object.assign(made, { ino: result.nodes.length });
+        copies.set(child, made);
+        copy(child, made);
+      }
+    }
+  }
+  copy(layer.rootNode, result.rootNode);
+  function find(path: Buffer): { parent: MemoryNode; name: string } {
+    const names = path.toString('latin1').split('/');
+    const name = names.pop()!;
+    let parent = result.rootNode;
+    for (const each of names) parent = parent.children.get(each)!;
+    return { parent, name };
+  }
+  const opaque = new Set<string>();
+  for (const { entry, open: openContents } of entries) {
+    const { parent, name } = find(entry.path);
+    if (entry.type === 'whiteout') expect(parent.children.delete(name)).toBe(true);
+    else if (entry.type === 'opaque') opaque.add(entry.path.toString('latin1'));
+    else if (entry.type === 'hardlink') {
+      const target = find(entry.target!);
+      parent.children.set(name, target.parent.children.get(target.name)!);
+    } else {
+      const types = {
+        file: FileType.file,
+        directory: FileType.directory,
+        symlink: FileType.symlink,
+        fifo: FileType.fifo,
+        character: FileType.character,
+        block: FileType.block,
+        socket: 0,
+      };
+      let content = Buffer.alloc(0);
+      if (openContents) {
+        const fd = openContents();
+        content = readFileSync(fd);
+        closeSync(fd);
+      }
+      expect(content.length).toBe(entry.size);
+      const mode = types[entry.type] | entry.mode;
+      const known = entry.path.length === 0 ? parent : parent.children.get(name);
+      const isKept = known && entry.type === 'directory' && (known.mode & FileType.mask) === FileType.directory;
+      const node = isKept ? known : result.add(parent, name, mode);
+      const { uid, gid, rdev, mtime } = entry;
+      const xattrs = new Map(entry.xattrs.map((each) => [each.name.toString('latin1'), each.value]));
+      Object.assign(node, { mode, uid, gid, rdev, mtime, content, xattrs, target: entry.target ?? Buffer.alloc(0) });
+    }
+  }
+  return Object.assign(result, { opaque });
+}
+
+/** Everything that is to be seen of a tree: lines by path, hard links by the first of their names. */
+function describeTree(on: UnionClient): string[] {
+  const lines: string[] = [];
+  const first = new Map<number, string>();
+  function walk(ino: number, path: string): void {
+    on.getattr(ino);
+    const { mode, uid, gid, rdev, mtime } = on.attributes;
+    const type = mode & FileType.mask;
+    const content =
+      type === FileType.file ? on.readAll(ino).toString('latin1') : type === FileType.symlink ? on.readlink(ino) : '';
+    const xattrs = on
+      .listxattr(ino)
+      .sort()
+      .map((name) => [name, String(on.getxattr(ino, name))]);
+    const names = first.get(ino) ?? path;
+    first.set(ino, names);
+    lines.push(JSON.stringify([path, mode.toString(8), uid, gid, rdev, mtime, content, xattrs, names]));
+    if (type !== FileType.directory) return;
+    for (const { name } of on.readdir(ino).sort((a, b) => (a.name < b.name ? -1 : 1)))
+      walk(on.lookup(ino, name), `${path}/${name}`);
+  }
+  walk(1, '');
+  return lines;
+}
+
+test('exported and laid over the lower layer it is the same tree', () => {
+  const etc = client.lookup(1, 'etc');
+  client.rename(etc, 'skel', 1, 'moved');
+  client.mkdir(etc, 'skel', 0o700);
+  client.unlink(etc, 'passwd');
+  const again = client.lookup(etc, 'again');
+  client.write(again, 4, Buffer.from('!'));
+  client.setattr(again, { mtime: 99 });
+  client.link(again, 1, 'third');
+  client.mknod(1, 'null', FileType.character | 0o666, 0x103);
+  client.symlink(1, 'link', 'etc');
+  client.setxattr(client.mkdir(1, 'dir', 0o1777), 'user.x', Buffer.from('y'));
+  const tree = describeTree(client);
+  const entries = [...client.fs.exportLayer()];
+  expect(entries.filter(({ entry }) => entry.type === 'opaque').map(({ entry }) => entry.path.toString())).toEqual([
+    'etc/skel',
+  ]);
+  // Read beside the server that has the layer open it is the same.
+  const beside = [...exportLayer({ lower: layer, upperDir: join(dir, 'upper') })];
+  expect(beside.map(({ entry }) => entry)).toEqual(entries.map(({ entry }) => entry));
+  const applied = new UnionClient(openUnion({ lower: apply(entries), upperDir: join(dir, 'other') }));
+  // The directory that took the place of the moved one hides what was in that.
+  const hidden = describeTree(applied).filter((line) => !line.startsWith('["/etc/skel/profile"'));
+  expect(hidden).toEqual(tree);
+  applied.fs.close();
 });

@@ -23,6 +23,15 @@ export function read(union: Union, ino: number, offset: number, out: Bytes): num
   return fd < 0 ? fd : preadFully(fd, out.address, out.length, offset);
 }
 
+/** A descriptor to read a file's contents by, which the caller closes; or a negative errno, of a file without any too. */
+export function openContents(union: Union, ino: number): number {
+  const inode = union.store.get(ino);
+  if (inode && inDataFile(inode)) return union.store.files.openForReading(ino);
+  if (inode && inode.data !== DataPlace.lower) return -errno.ENODATA;
+  const node = union.isLower(ino) ? union.lower.node(ino) : -errno.ESTALE;
+  return node < 0 ? node : union.lower.layer.open(node);
+}
+
 export function write(union: Union, ino: number, offset: number, data: Bytes, flags: number): number {
   const inode = union.store.get(ino) ?? union.copyUp(ino);
   const fd = openForChange(union, inode, Infinity);

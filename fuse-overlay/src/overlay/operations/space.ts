@@ -8,7 +8,7 @@ import { tick } from '../clock.ts';
 import type { Union } from '../union.ts';
 import { isFile } from '../union.ts';
 import { DataPlace, inDataFile } from '../upper/inode.ts';
-import { changed, charge, dropPrivileges, openForChange } from './contents.ts';
+import { changed, charge, dropPrivileges, openContents, openForChange } from './contents.ts';
 import { capabilityName } from './xattr.ts';
 
 const FALLOC_FL_PUNCH_HOLE = 0x02;
@@ -39,9 +39,7 @@ export function fallocate(union: Union, ino: number, offset: number, length: num
 function openForReading(union: Union, ino: number): { fd: number; isOwn: boolean } {
   const inode = union.store.get(ino);
   if (inode && inDataFile(inode)) return { fd: union.store.files.fd(ino), isOwn: false };
-  if (inode && inode.data !== DataPlace.lower) return { fd: -errno.ENODATA, isOwn: false };
-  const node = union.isLower(ino) ? union.lower.node(ino) : -errno.ESTALE;
-  return { fd: node < 0 ? node : union.lower.layer.open(node), isOwn: true };
+  return { fd: openContents(union, ino), isOwn: true };
 }
 
 export function lseek(union: Union, ino: number, offset: number, whence: number): number {

@@ -39,6 +39,11 @@ export class DataFiles {
     return fd < 0 ? fd : this.#keep(ino, fd);
   }
 
+  /** A descriptor to read the inode's file by, the caller's. */
+  openForReading(ino: number): number {
+    return openAt(this.#dirFd, pathOf(ino), O_RDONLY);
+  }
+
   /** Makes the inode's file, empty, also where there is one. */
   create(ino: number): number {
     this.closeFile(ino);

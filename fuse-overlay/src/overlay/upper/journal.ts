@@ -56,25 +56,22 @@ export class Journal {
 
   /** Opens the journal at `path` and hands each change in it to `apply`; makes a new one of `initial()` where there is none. */
   static open(path: string, apply: (change: Change) => void, initial: () => Iterable<Change>): Journal {
-    let content: Buffer;
-    try {
-      content = readFileSync(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const content = readJournal(path);
+    if (!content) {
       const { fd, length } = writeSnapshot(path, initial());
       for (const change of initial()) apply(change);
       return new Journal(path, fd, length);
-    }
-    if (!content.subarray(0, magic.length).equals(magic)) {
-      throw Object.assign(new Error(`Cannot open upper layer: ${path} is not a journal of this version (EINVAL)`), {
-        code: 'EINVAL',
-        path,
-      });
     }
     const length = replay(content, apply);
     const fd = openSync(path, 'r+');
     if (length < content.length) ftruncateSync(fd, length);
     return new Journal(path, fd, length);
+  }
+
+  /** Hands each change to `apply` and touches nothing: for a look at a layer that another process may be at work on. */
+  static read(path: string, apply: (change: Change) => void): void {
+    const content = readJournal(path);
+    if (content) replay(content, apply);
   }
 
   /** Puts the changes into the journal as one transaction. Throws, and leaves the journal as it was, where it can't. */
@@ -145,6 +142,20 @@ export class Journal {
       this.#broken = true;
     }
   }
+}
+
+/** Undefined where there is none. */
+function readJournal(path: string): Buffer | undefined {
+  let content: Buffer;
+  try {
+    content = readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  if (content.subarray(0, magic.length).equals(magic)) return content;
+  const message = `Cannot open upper layer: ${path} is not a journal of this version (EINVAL)`;
+  throw Object.assign(new Error(message), { code: 'EINVAL', path });
 }
 
 /** Applies every whole frame; returns where the last one ends. */

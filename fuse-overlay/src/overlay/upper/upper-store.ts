@@ -17,7 +17,7 @@
  */
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checked, errno, systemError } from '../../sys/errors.ts';
+import { errno, systemError } from '../../sys/errors.ts';
 import { syncFileSystem } from '../../sys/io.ts';
 import { tryLock } from '../../sys/lock.ts';
 import { FileStat } from '../../sys/stat.ts';
@@ -35,6 +35,8 @@ export interface UpperStoreOptions {
   readonly lower: string;
   /** The mount goes on (its server died): unlinked files may still be open. */
   readonly takeover: boolean;
+  /** A look at the layer as it is, also while another process serves it: no lock, no change. */
+  readonly readOnly: boolean;
 }
 
 /** A journal is not worth a snapshot below this many bytes. */
@@ -44,64 +46,92 @@ export class UpperStore {
   readonly table: InodeTable;
   readonly files: DataFiles;
   readonly quota = new Quota();
-  /** The machine was started anew since the last server: what was not synced may be lost. */
-  readonly afterCrash: boolean;
-  readonly #journal: Journal;
-  readonly #lockFd: number;
+  /** The machine was started anew, and the last server did not end in good order: what was not synced may be lost. */
+  readonly crashed: boolean;
+  /** Undefined where the layer is only looked at. */
+  readonly #journal: Journal | undefined;
+  readonly #lockFd: number | undefined;
   readonly #syncFirst = new Set<number>();
   readonly #stat = new FileStat();
-  #snapshotAt: number;
+  #snapshotAt = Infinity;
 
-  private constructor(dir: string, lockFd: number, options: UpperStoreOptions) {
-    this.#lockFd = lockFd;
+  private constructor(
+    dir: string,
+    table: InodeTable,
+    journal: Journal | undefined,
+    lockFd: number | undefined,
+    boot: string,
+  ) {
     this.files = new DataFiles(join(dir, 'data'));
-    this.table = new InodeTable(options.firstIno);
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    const opened: Change = { kind: 'opened', boot, lower: options.lower };
-    this.#journal = Journal.open(
-      join(dir, 'journal'),
-      (change) => this.table.apply(change),
-      () => [opened],
-    );
-    const { lower } = this.table;
-    if (lower !== '' && options.lower !== '' && lower !== options.lower) {
-      const problem = `it was made over the lower layer ${lower}, not ${options.lower} (EINVAL)`;
-      throw Object.assign(new Error(`Cannot open upper layer ${dir}: ${problem}`), { code: 'EINVAL', path: dir });
-    }
-    this.afterCrash = this.table.boot !== boot;
-    const inOrder = this.table.closed && !this.afterCrash;
-    this.table.distrust(this.afterCrash);
-    // Another mount counts its requests anew.
-    if (!options.takeover) this.table.lastRequest = { id: 0, ino: 0 };
-    const orphans = options.takeover ? [] : [...this.table.inodes.values()].filter((inode) => inode.nlink === 0);
-    this.commit([
-      { ...opened, lower: options.lower || lower },
-      ...orphans.map((inode): Change => ({ kind: 'drop', ino: inode.ino })),
-    ]);
-    if (!options.takeover && (!inOrder || orphans.length > 0)) {
-      this.files.sweep(
-        (ino) => this.table.inodes.get(ino)?.data !== undefined && inDataFile(this.table.inodes.get(ino)!),
-      );
-    }
-    this.#count();
-    this.#snapshotAt = Math.max(snapshotFloor, this.#journal.length * 2);
+    this.table = table;
+    this.#journal = journal;
+    this.#lockFd = lockFd;
+    const rebooted = table.boot !== boot;
+    this.crashed = rebooted && !table.closed;
+    table.distrust(rebooted);
+    for (const inode of table.inodes.values()) if (inDataFile(inode)) this.quota.blocks += inode.blocks;
   }
 
-  /** Makes the folder where there is none. Throws EBUSY where another process serves it. */
+  /**
+   * Opens the layer in the folder `dir`, which is made where there is none. Throws EBUSY where another process serves it, EINVAL
+   * where it was made over another lower layer.
+   */
   static open(dir: string, options: UpperStoreOptions): UpperStore {
+    const path = join(dir, 'journal');
+    const table = new InodeTable(options.firstIno);
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    function apply(change: Change): void {
+      table.apply(change);
+    }
+    if (options.readOnly) {
+      Journal.read(path, apply);
+      checkLower(dir, table.lower, options.lower);
+      return new UpperStore(dir, table, undefined, undefined, boot);
+    }
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const lockFd = openSync(join(dir, 'lock'), 'a', 0o600);
+    const lockFd = takeLock(dir);
+    let journal: Journal | undefined;
     try {
-      const locked = tryLock(lockFd);
-      if (locked === -errno.EWOULDBLOCK) {
-        throw systemError('flock', errno.EBUSY, `open upper layer ${dir}: another process serves it`, dir);
-      }
-      checked(locked, 'flock', `lock upper layer ${dir}`, dir);
-      return new UpperStore(dir, lockFd, options);
+      journal = Journal.open(path, apply, () => [{ kind: 'opened', boot, lower: options.lower }]);
+      checkLower(dir, table.lower, options.lower);
+      const store = new UpperStore(dir, table, journal, lockFd, boot);
+      store.#begin(boot, options);
+      return store;
     } catch (error) {
+      journal?.close();
       closeSync(lockFd);
       throw error;
     }
+  }
+
+  /** Tidies up after the last server, as far as a mount does not go on. */
+  #begin(boot: string, { lower, takeover }: UpperStoreOptions): void {
+    const { table } = this;
+    const inOrder = table.closed;
+    const rebooted = table.boot !== boot;
+    // Another mount counts its requests anew.
+    if (!takeover) table.lastRequest = { id: 0, ino: 0 };
+    const changes: Change[] = [];
+    let orphans = 0;
+    for (const inode of table.inodes.values()) {
+      if (inode.nlink === 0 && !takeover) {
+        changes.push({ kind: 'drop', ino: inode.ino });
+        orphans++;
+      } else if (rebooted && inode.stale) {
+        // Now, since the next server of this boot would believe the journal.
+        const { size } = inode;
+        const image = this.image(inode);
+        if (image.size !== size) changes.push(image);
+      }
+    }
+    this.commit([...changes, { kind: 'opened', boot, lower: lower || table.lower }]);
+    if (!takeover && (!inOrder || rebooted || orphans > 0)) {
+      this.files.sweep((ino) => {
+        const inode = this.get(ino);
+        return inode !== undefined && inDataFile(inode);
+      });
+    }
+    this.#snapshotAt = Math.max(snapshotFloor, this.#journal!.length * 2);
   }
 
   get(ino: number): Inode | undefined {
@@ -110,9 +140,10 @@ export class UpperStore {
 
   /** Makes the changes, all or none. Throws where the journal can't take them. */
   commit(changes: readonly Change[]): void {
+    if (!this.#journal) throw systemError('write', errno.EROFS, 'change an upper layer that is only looked at');
     this.#journal.append(changes);
     for (const change of changes) this.table.apply(change);
-    if (this.#journal.length > this.#snapshotAt) this.#snapshot();
+    if (this.#journal.length > this.#snapshotAt) this.#snapshot(this.#journal);
   }
 
   /** An image of the inode as it is, for a commit that alters it. */
@@ -124,7 +155,7 @@ export class UpperStore {
   /** The inode has neither name nor user any more. */
   drop(inode: Inode): void {
     const change: Change = { kind: 'drop', ino: inode.ino };
-    this.#journal.defer(change);
+    this.#journal?.defer(change);
     this.table.apply(change);
     this.#syncFirst.delete(inode.ino);
     if (!inDataFile(inode)) return;
@@ -183,17 +214,17 @@ export class UpperStore {
       for (const inode of this.table.inodes.values()) {
         if (inode.changing) images.push(this.image(inode));
       }
-      this.#journal.append([...images, { kind: 'closed' }]);
+      this.#journal?.append([...images, { kind: 'closed' }]);
     } catch {
       // A full disk: the next start then looks at the data files.
     }
-    this.#journal.close();
+    this.#journal?.close();
     this.files.close();
-    closeSync(this.#lockFd);
+    if (this.#lockFd !== undefined) closeSync(this.#lockFd);
   }
 
   #syncJournal(): number {
-    if (!this.#journal.needsSync) return 0;
+    if (!this.#journal?.needsSync) return 0;
     const durable: Change[] = [];
     for (const ino of this.#syncFirst) {
       const inode = this.get(ino);
@@ -208,18 +239,30 @@ export class UpperStore {
     return 0;
   }
 
-  #snapshot(): void {
+  #snapshot(journal: Journal): void {
     try {
       if (this.#syncFirst.size > 0) this.#syncJournal();
-      this.#journal.replace(this.table.snapshot());
-      this.#snapshotAt = Math.max(snapshotFloor, this.#journal.length * 3);
+      journal.replace(this.table.snapshot());
+      this.#snapshotAt = Math.max(snapshotFloor, journal.length * 3);
     } catch {
       // The old journal is whole and goes on; perhaps there is more room later.
-      this.#snapshotAt = this.#journal.length * 2;
+      this.#snapshotAt = journal.length * 2;
     }
   }
+}
 
-  #count(): void {
-    for (const inode of this.table.inodes.values()) if (inDataFile(inode)) this.quota.blocks += inode.blocks;
-  }
+/** The descriptor that holds the folder's lock, which ends with the process. */
+function takeLock(dir: string): number {
+  const fd = openSync(join(dir, 'lock'), 'a', 0o600);
+  const locked = tryLock(fd);
+  if (locked === 0) return fd;
+  closeSync(fd);
+  if (locked !== -errno.EWOULDBLOCK) throw systemError('flock', locked, `lock upper layer ${dir}`, dir);
+  throw systemError('flock', errno.EBUSY, `open upper layer ${dir}: another process serves it`, dir);
+}
+
+function checkLower(dir: string, known: string, given: string): void {
+  if (known === '' || given === '' || known === given) return;
+  const problem = `it was made over the lower layer ${known}, not ${given} (EINVAL)`;
+  throw Object.assign(new Error(`Cannot open upper layer ${dir}: ${problem}`), { code: 'EINVAL', path: dir });
 }
