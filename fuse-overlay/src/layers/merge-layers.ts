@@ -85,7 +85,7 @@ function number(root: TreeNode): Numbering {
   for (const node of nodes) {
     counts.targetBytes += node.target?.length ?? 0;
     counts.xattrBytes += xattrSize(node);
-    const key = node.contentId?.toString('latin1');
+    const key = node.contentId;
     if (key !== undefined && !contents.has(key)) contents.set(key, contents.size);
   }
   counts.nodes = nodes.length;
@@ -94,6 +94,7 @@ function number(root: TreeNode): Numbering {
 }
 
 function fill(arrays: TreeArrays, { nodes, listings, contents }: Numbering): void {
+  const nameBytes = Buffer.from(arrays.names.buffer, arrays.names.byteOffset, arrays.names.length);
   let entry = 0;
   let nameAt = 0;
   for (const { directory, names } of listings) {
@@ -104,7 +105,7 @@ function fill(arrays: TreeArrays, { nodes, listings, contents }: Numbering): voi
       const node = children!.get(name)!;
       arrays.entryName[entry] = nameAt;
       arrays.entryNode[entry++] = node.index;
-      nameAt += Buffer.from(arrays.names.buffer, arrays.names.byteOffset).write(name, nameAt, 'latin1');
+      nameAt += nameBytes.write(name, nameAt, 'latin1');
       if (node.children) {
         arrays.parent[node.index] = directory;
         // A directory's links: its name, its `.`, and the `..` of each directory in it.
@@ -128,7 +129,7 @@ function fillNode(
 ): void {
   if (!node.children) {
     arrays.size[index] = node.size;
-    arrays.data[index] = node.contentId ? contents.get(node.contentId.toString('latin1'))! : noContent;
+    arrays.data[index] = node.contentId === undefined ? noContent : contents.get(node.contentId)!;
   }
   if (node.rdev !== 0) arrays.data[index] = node.rdev;
   if (node.target) {

@@ -18,7 +18,8 @@ export interface TreeNode {
   mtimeNsec: number;
   xattrs: readonly Xattr[];
   target: Buffer | undefined;
-  contentId: Buffer | undefined;
+  /** Of a file that is not empty, as a latin1 string. */
+  contentId: string | undefined;
   /** Names of a directory, by latin1 key. */
   children: Map<string, TreeNode> | undefined;
   /** Position in the index, once it is numbered. */
@@ -61,9 +62,12 @@ function newDirectory(): TreeNode {
 
 export class MergedTree {
   readonly root: TreeNode = newDirectory();
+  /** Where the entry before this one went: entries of one directory come one after the other. */
+  #recent: { path: string; children: Map<string, TreeNode> } | undefined;
   /** Lays the entries of a layer over the tree. Returns the paths of hard links whose target does not exist. */
   apply(entries: readonly LayerEntry[]): Buffer[] {
     const dangling: Buffer[] = [];
+    this.#recent = undefined;
     // Whiteouts hide what lower layers have, wherever in the tar they stand (image-spec, layer.md).
     for (const { type, path } of entries) {
       if (type === 'whiteout') this.#remove(path);
@@ -101,10 +105,11 @@ export class MergedTree {
       Object.assign(existing, attributes);
       return;
     }
+    if (existing) this.#recent = undefined;
     parent.set(name, {
       ...attributes,
       target: type === 'symlink' ? copy(entry.target ?? Buffer.alloc(0)) : undefined,
-      contentId: isFile && entry.size > 0 && entry.contentId ? copy(entry.contentId) : undefined,
+      contentId: isFile && entry.size > 0 ? entry.contentId?.toString('latin1') : undefined,
       children: type === 'directory' ? new Map<string, TreeNode>() : undefined,
       index: -1,
       links: 0,
@@ -115,6 +120,7 @@ export class MergedTree {
     const node = entry.target && this.#find(entry.target);
     if (!node || node.children || entry.path.length === 0) return false;
     const [parent, name] = this.#place(entry.path);
+    if (parent.has(name)) this.#recent = undefined;
     parent.set(name, node);
     return true;
   }
@@ -127,14 +133,19 @@ export class MergedTree {
 
   /** The children that a path's last name belongs to; makes directories that no entry stated. */
   #place(path: Buffer): [Map<string, TreeNode>, string] {
-    const names = split(path);
-    const last = names.pop()!;
+    const cut = path.lastIndexOf(slash);
+    const parent = path.toString('latin1', 0, Math.max(cut, 0));
+    if (parent !== this.#recent?.path) this.#recent = { path: parent, children: this.#makeDirectories(split(parent)) };
+    return [this.#recent.children, path.toString('latin1', cut + 1)];
+  }
+
+  #makeDirectories(names: readonly string[]): Map<string, TreeNode> {
     let trail = [this.root];
     for (const name of names) {
       const children = trail.at(-1)!.children!;
       let child = children.get(name);
       if (child?.target) {
-        const led = walk(trail, child.target, { left: linkLimit });
+        const led = walk(trail, child.target.toString('latin1'), { left: linkLimit });
         if (led?.at(-1)!.children) {
           trail = led;
           continue;
@@ -146,21 +157,21 @@ export class MergedTree {
       }
       trail.push(child);
     }
-    return [trail.at(-1)!.children!, last];
+    return trail.at(-1)!.children!;
   }
 
   /** The node of a path; follows links in all but its last name. */
   #find(path: Buffer): TreeNode | undefined {
     if (path.length === 0) return this.root;
     const cut = path.lastIndexOf(slash);
-    const trail = walk([this.root], path.subarray(0, Math.max(cut, 0)), { left: linkLimit });
+    const trail = walk([this.root], path.toString('latin1', 0, Math.max(cut, 0)), { left: linkLimit });
     return trail?.at(-1)!.children?.get(path.toString('latin1', cut + 1));
   }
 }
 
 /** Where a path leads from the directory at the end of `start`, all links followed: every node on the way from the root. */
-function walk(start: readonly TreeNode[], path: Buffer, links: { left: number }): TreeNode[] | undefined {
-  let trail = path[0] === slash ? start.slice(0, 1) : start.slice();
+function walk(start: readonly TreeNode[], path: string, links: { left: number }): TreeNode[] | undefined {
+  let trail = path.startsWith('/') ? start.slice(0, 1) : start.slice();
   for (const name of split(path)) {
     if (name === '.') continue;
     if (name === '..') {
@@ -171,7 +182,7 @@ function walk(start: readonly TreeNode[], path: Buffer, links: { left: number })
     if (child === undefined) return undefined;
     if (child.target) {
       if (links.left-- <= 0) return undefined;
-      const led = walk(trail, child.target, links);
+      const led = walk(trail, child.target.toString('latin1'), links);
       if (led === undefined) return undefined;
       trail = led;
     } else trail.push(child);
@@ -179,15 +190,15 @@ function walk(start: readonly TreeNode[], path: Buffer, links: { left: number })
   return trail;
 }
 
-function split(path: Buffer): string[] {
-  return path
-    .toString('latin1')
-    .split('/')
-    .filter((name) => name !== '');
+function split(path: string): string[] {
+  return path.split('/').filter((name) => name !== '');
 }
+
+const none: readonly Xattr[] = [];
 
 /** overlayfs' own attributes would act on an overlay that has the tree as its lower directory. */
 function presentable(xattrs: readonly Xattr[]): readonly Xattr[] {
+  if (xattrs.length === 0) return none;
   return xattrs
     .filter(({ name }) => !/^(?:user|trusted)\.overlay\./.test(name.toString('latin1')))
     .map(({ name, value }) => ({ name: copy(name), value: copy(value) }));
