@@ -2,8 +2,8 @@
  * `npm test`: lint, types, layers, unit, system and guest tests, with the time of each, every skipped test with its
  * reason, and a closing line. As root it prepares the machine first and runs the tests as an ordinary user.
  *
- *     node test/runner/main.ts [PHASE…]                       all phases, or the named ones
- *     node test/runner/main.ts --stage=S --records=F [PHASE…] one stage, as the current user (used from within)
+ *     node test/runner/main.ts [PHASE…] [PATH…]        all phases, or the named ones; the system tests of these paths
+ *     node test/runner/main.ts --stage=S --records=F … one stage, as the current user (used from within)
  */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,8 @@ const { values, positionals } = parseArgs({
   options: { stage: { type: 'string' }, records: { type: 'string' } },
 });
 
-const unknown = positionals.find((name) => !phaseNames.includes(name));
+// A word with a slash or a dot is part of a path.
+const unknown = positionals.find((word) => !phaseNames.includes(word) && !/[./]/.test(word));
 if (unknown !== undefined) {
   console.error(`No such phase: ${unknown} (there are ${phaseNames.join(', ')})`);
   process.exit(2);

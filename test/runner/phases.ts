@@ -93,13 +93,15 @@ async function inTurn(phases: readonly Phase[], stage: Stage, records: string, i
 
 /**
  * Runs the phases of a stage; their outcome goes to `records`.
- * @param only the names of the phases to run; empty: all
+ * @param only the names of the phases to run, and parts of the paths of the system tests to run; empty: all
  */
 export async function runStage(stage: Stage, records: string, only: readonly string[]): Promise<void> {
+  const names = only.filter((word) => phaseNames.includes(word));
+  const paths = only.filter((word) => !phaseNames.includes(word));
   function chosen(phases: readonly Phase[]): Phase[] {
-    return phases.filter(({ name }) => only.length === 0 || only.includes(name));
+    return phases.filter(({ name }) => names.length === 0 || names.includes(name));
   }
-  const system = systemFiles(stage);
+  const system = systemFiles(stage).filter((file) => paths.length === 0 || paths.some((path) => file.includes(path)));
   const tests = system.length > 0 ? [vitest('system', system)] : [];
   if (stage !== 'user') return inTurn(chosen(tests), stage, records, false);
   await inTurn(chosen([build]), stage, records, false);
