@@ -29,7 +29,9 @@ await build({
   outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',
-  target: 'node22',
+  // `using` as it is: lowered by esbuild, an error of one turn of a loop is thrown again by the next.
+  target: 'node24',
+  supported: { using: true },
   format: 'cjs',
   conditions: ['source'],
   external: ['koffi', '@koromix/*'],
