@@ -33,7 +33,8 @@ export interface Answer<Name extends RequestName> {
   readonly result: Requests[Name]['result'];
   /** The next message, as `{exitCode}` of a start with `wait`. Rejects with AgentGone. */
   next(): Promise<{ exitCode?: number }>;
-  close(): void;
+  /** Lets go, and settles when the agent has done what waited for that: `--rm`. */
+  close(): Promise<void>;
 }
 
 /** Sends a request and resolves with its result. Throws the engine's error, or AgentGone. */
@@ -44,7 +45,7 @@ export async function askAgent<Name extends RequestName>(
   fds: readonly number[] = [],
 ): Promise<Requests[Name]['result']> {
   const answer = await openRequest(paths, method, params, fds);
-  answer.close();
+  await answer.close();
   return answer.result;
 }
 
@@ -70,6 +71,12 @@ export async function openRequest<Name extends RequestName>(
     }
     throw new AgentGone('The agent ended before it answered');
   }
+  async function close(): Promise<void> {
+    if (socket.closed) return;
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.end();
+    await closed;
+  }
   const { result, error } = await next();
   if (error !== undefined) {
     socket.destroy();
@@ -78,7 +85,7 @@ export async function openRequest<Name extends RequestName>(
   return {
     result: result as Requests[Name]['result'],
     next: next,
-    close: () => socket.destroy(),
+    close,
   };
 }
 

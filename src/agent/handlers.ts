@@ -131,8 +131,14 @@ async function startAndWait(
   wait: boolean,
   connection: Connection,
 ): Promise<void> {
+  if (!wait) return connection.say({ result: await startContainer(context, id, consoleSize) });
+  const letGo = connection.closed.finally(() => context.attended.delete(id));
+  context.attended.set(id, letGo);
   const started = await startContainer(context, id, consoleSize);
-  const ended = wait ? awaitEnd(context, id) : undefined;
+  const ended = awaitEnd(context, id);
   connection.say({ result: started });
-  if (ended !== undefined) connection.say({ exitCode: await ended });
+  connection.say({ exitCode: await ended });
+  await letGo;
+  // With the connection's end the client knows that the container's name is free again.
+  await context.removals.get(id);
 }

@@ -78,7 +78,7 @@ export class AgentServer {
 
   async #answer(fd: number, line: string, fds: readonly number[]): Promise<void> {
     this.#requests++;
-    const socket = new Socket({ fd });
+    const socket = new Socket({ fd, allowHalfOpen: true });
     // A client that has gone away is no concern of the request's.
     socket.on('error', () => undefined);
     const connection: Connection = {
@@ -86,7 +86,10 @@ export class AgentServer {
       say: (value) => {
         if (socket.writable) socket.write(`${JSON.stringify(value)}\n`);
       },
-      closed: new Promise((resolve) => socket.once('close', () => resolve())),
+      closed: new Promise((resolve) => {
+        socket.once('end', resolve);
+        socket.once('close', resolve);
+      }),
     };
     socket.resume();
     try {

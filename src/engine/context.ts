@@ -22,6 +22,10 @@ export class EngineContext {
   readonly poller: Poller;
   readonly images: EngineImages;
   readonly running = new Map<string, RunningContainer>();
+  /** Containers that somebody is attached to from their start on: each with what settles when they have let go. */
+  readonly attended = new Map<string, Promise<void>>();
+  /** Removals of containers that remove themselves. */
+  readonly removals = new Map<string, Promise<void>>();
   readonly events = new EventEmitter<EngineEvents>();
   /** For what a user of the agent's log should know. */
   readonly log: (message: string) => void;

@@ -1,6 +1,7 @@
 /** What happens when a container ends, and taking over the containers of an agent that died. */
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writableLayer } from '../storage/probe.ts';
 import { isAlive } from '../sys/process-identity.ts';
 import { listContainers, readContainer, type Container, type ContainerState } from './container.ts';
@@ -37,14 +38,17 @@ function announce(context: EngineContext, id: string, takenOver: boolean): void 
   if (container === undefined) return;
   context.events.emit('ended', id, container.state);
   if (!container.config.request.autoRemove) return;
-  setTimeout(
-    () => {
-      removeContainer(context, id, { force: true, volumes: true }).catch((error: unknown) =>
-        context.log(`${container.config.name}: ${(error as Error).message}`),
-      );
-    },
-    takenOver ? GRACE_AFTER_TAKEOVER : 0,
-  );
+  const removal = removeUnattended(context, id, takenOver)
+    .catch((error: unknown) => context.log(`${container.config.name}: ${(error as Error).message}`))
+    .finally(() => context.removals.delete(id));
+  context.removals.set(id, removal);
+}
+
+/** Whoever is attached reads the rest of the output first. */
+async function removeUnattended(context: EngineContext, id: string, takenOver: boolean): Promise<void> {
+  if (takenOver) await sleep(GRACE_AFTER_TAKEOVER);
+  await context.attended.get(id);
+  await removeContainer(context, id, { force: true, volumes: true });
 }
 
 async function finish(context: EngineContext, id: string, exit: Exit): Promise<void> {

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Holder } from '../holder/holder.ts';
 import { checkVolumeName } from '../oci/options/volume.ts';
-import { removeTree } from '../storage/remove-tree.ts';
+import { removeTrees } from '../storage/remove-tree.ts';
 import { readJson, syncFolder, writeJson } from '../state/atomic-file.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { errorCode } from '../sys/system-error.ts';
@@ -92,6 +92,6 @@ async function removeVolumeFolder(holder: Holder, folder: string): Promise<void>
     rmSync(folder, { recursive: true });
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return;
-    await removeTree(holder, folder);
+    await removeTrees(holder, [folder]);
   }
 }

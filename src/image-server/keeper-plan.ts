@@ -1,6 +1,6 @@
 import { LaunchPlan } from '../monitor/plan.ts';
 import { PLAN_FD, STATUS_FD } from '../monitor/plan-layout.ts';
-import { AT_FDCWD, CLONE, MNT_DETACH, MS, O } from '../sys/linux-constants.ts';
+import { AT_FDCWD, AT_REMOVEDIR, CLONE, MNT_DETACH, MS, O } from '../sys/linux-constants.ts';
 
 /** Where a keeper keeps /dev/fuse open. */
 export const KEEPER_FUSE_FD = 10;
@@ -41,7 +41,7 @@ export function unmountPlan(holderPid: number, mountPoint: string): LaunchPlan {
   const plan = new LaunchPlan();
   joinHolder(plan, holderPid);
   plan.call('umount2', [mountPoint, MNT_DETACH], `unmount ${mountPoint}`, { ignore: true });
-  plan.call('unlinkat', [AT_FDCWD, mountPoint, 0x200 /* AT_REMOVEDIR */], `remove ${mountPoint}`, { ignore: true });
+  plan.call('unlinkat', [AT_FDCWD, mountPoint, AT_REMOVEDIR], `remove ${mountPoint}`, { ignore: true });
   return plan;
 }
 

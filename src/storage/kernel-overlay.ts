@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureMount } from '../image-server/client.ts';
-import { removeTree } from './remove-tree.ts';
+import { removeTrees } from './remove-tree.ts';
 import type { WritableLayer } from './writable-layer.ts';
 
 export const kernelOverlay: WritableLayer = {
@@ -22,7 +22,5 @@ export const kernelOverlay: WritableLayer = {
   // The overlay is gone with the container's mount namespace.
   release: () => Promise.resolve(),
 
-  async remove({ holder, folder }) {
-    for (const name of ['upper', 'work']) await removeTree(holder, join(folder, name));
-  },
+  remove: ({ holder, folder }) => removeTrees(holder, [join(folder, 'upper'), join(folder, 'work')]),
 };

@@ -7,10 +7,10 @@ import { LaunchPlan } from '../monitor/plan.ts';
 import { startMonitor } from '../monitor/start.ts';
 import { readJson, writeJson } from '../state/atomic-file.ts';
 import type { StatePaths } from '../state/paths.ts';
-import { AT_FDCWD, CLONE, MS, O, S_IF } from '../sys/linux-constants.ts';
+import { AT_FDCWD, AT_REMOVEDIR, CLONE, MS, O, S_IF } from '../sys/linux-constants.ts';
 import { fuseUnion } from './fuse-union.ts';
 import { kernelOverlay } from './kernel-overlay.ts';
-import { removeTree } from './remove-tree.ts';
+import { removeTrees } from './remove-tree.ts';
 import type { WritableKind, WritableLayer } from './writable-layer.ts';
 
 interface Probe {
@@ -38,7 +38,7 @@ export async function probeKernelOverlay(paths: StatePaths, holder: Holder): Pro
   } catch (error) {
     probe = { ...probe, kernel: false, reason: (error as Error).message };
   }
-  await removeTree(holder, folder);
+  await removeTrees(holder, [folder]);
   writeJson(file, probe);
   return probe;
 }
@@ -59,7 +59,7 @@ function overlayPlan({ process, map }: Holder, folder: string): LaunchPlan {
   const options = 'lowerdir=lower,upperdir=upper,workdir=work,userxattr';
   plan.call('mount', ['overlay', 'root', 'overlay', MS.NODEV, options], 'mount overlayfs in a user namespace');
   plan.call('unlinkat', [AT_FDCWD, 'root/file', 0], 'delete a lower file in an overlay');
-  plan.call('unlinkat', [AT_FDCWD, 'root/folder', 0x200 /* AT_REMOVEDIR */], 'delete a lower folder in an overlay');
+  plan.call('unlinkat', [AT_FDCWD, 'root/folder', AT_REMOVEDIR], 'delete a lower folder in an overlay');
   plan.call('mkdirat', [AT_FDCWD, 'root/folder', 0o755], 'replace a lower folder in an overlay');
   plan.call('openat', [AT_FDCWD, 'root/new', O.WRONLY | O.CREAT, 0o644], 'create a file in an overlay');
   plan.call('exit_group', [0], 'leave');

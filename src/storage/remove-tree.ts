@@ -1,25 +1,20 @@
-import { rmdirSync } from 'node:fs';
 import type { Holder } from '../holder/holder.ts';
-import { LaunchPlan } from '../monitor/plan.ts';
+import { Label, LaunchPlan } from '../monitor/plan.ts';
 import { startMonitor } from '../monitor/start.ts';
-import { AT_FDCWD, CLONE, O } from '../sys/linux-constants.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { AT_FDCWD, AT_REMOVEDIR, CLONE, O } from '../sys/linux-constants.ts';
 
-/** Removes a folder whose files may belong to any id of the user's map: as root of the holder's user namespace. */
-export async function removeTree(holder: Holder, folder: string): Promise<void> {
+/** Removes folders whose files may belong to any id of the user's map: as root of the holder's user namespace. */
+export async function removeTrees(holder: Holder, folders: readonly string[]): Promise<void> {
   const plan = new LaunchPlan();
   const found = plan.call('pidfd_open', [holder.process.pid, 0], 'find the holder process');
   plan.call('setns', [found, CLONE.NEWUSER], "join the holder's user namespace");
-  const opened = plan.call(
-    'openat',
-    [AT_FDCWD, folder, O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC, 0],
-    `open ${folder}`,
-  );
-  plan.pseudo('remove_tree', [opened], `remove ${folder}`);
-  try {
-    await startMonitor(plan).next();
-    rmdirSync(folder);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+  for (const folder of folders) {
+    const next = new Label();
+    const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+    const opened = plan.call('openat', [AT_FDCWD, folder, flags, 0], `open ${folder}`, { otherwise: next });
+    plan.pseudo('remove_tree', [opened], `remove ${folder}`);
+    plan.place(next);
+    plan.call('unlinkat', [AT_FDCWD, folder, AT_REMOVEDIR], `remove ${folder}`, { ignore: true });
   }
+  await startMonitor(plan).next();
 }

@@ -42,6 +42,7 @@ export const FSCONFIG = { SET_FLAG: 0, SET_STRING: 1, CMD_CREATE: 6 } as const;
 
 /** linux/fcntl.h. O_DIRECTORY and O_NOFOLLOW changed places on arm64 (arch/arm64/include/uapi/asm/fcntl.h). */
 export const AT_FDCWD = -100;
+export const AT_REMOVEDIR = 0x200;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_RECURSIVE = 0x8000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;

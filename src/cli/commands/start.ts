@@ -51,5 +51,6 @@ async function startAttached(context: CommandContext, flags: AttachedStart, name
     detachKeys: flags['detach-keys'],
     signals,
     ended: exitCode(context, config.id, answer),
+    release: () => answer.close(),
   });
 }

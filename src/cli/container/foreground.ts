@@ -26,6 +26,8 @@ export interface Foreground {
   /** Absent: signals are ours. */
   readonly signals?: SignalProxy | undefined;
   readonly ended: Promise<number>;
+  /** Called when all output is written: a container that removes itself waits for it. */
+  readonly release?: () => Promise<void>;
 }
 
 /** Stays until the container has ended, and resolves to its exit code; or to 0 when the user detaches. */
@@ -44,7 +46,9 @@ export async function stayAttached(context: CommandContext, foreground: Foregrou
     ...(detachKeys === undefined ? {} : { detachKeys }),
     ended,
   });
-  return outcome === 'detached' ? 0 : outcome;
+  if (outcome === 'detached') return 0;
+  await foreground.release?.();
+  return outcome;
 }
 
 /** The exit code of a container that was started with `wait`. When the agent is killed meanwhile, its successor knows. */
