@@ -60,8 +60,9 @@ export async function pullImage(store: ImageStore, text: string, options: PullOp
     const isPlatformAsked = options.platform !== undefined;
     const { layout, limits } = store;
     const job = { layout, client, reference, platform, isPlatformAsked, limits, onEvent, signal };
-    const { digest, isNew } = await pullFromRegistry(job);
-    const image = resolveImage(store, canonicalReference(reference));
+    const { digest, manifestDigest, isNew } = await pullFromRegistry(job);
+    // Not by name: that may stand for another platform's image by now.
+    const image = resolveImage(store, manifestDigest);
     return { image, outcome: isNew ? 'pulled' : 'current', digest, ...names };
   } finally {
     client.close();
