@@ -73,7 +73,8 @@ export class BridgeDriver implements NetworkDriver {
       endpoint = this.#save({ ...endpoint, ports });
       return this.#prepared(request, endpoint);
     } catch (error) {
-      await this.detach(container);
+      // What failed first is what the user should read.
+      await this.detach(container).catch(() => undefined);
       if (former === undefined) this.#forget(container);
       throw publishingError(error, request, endpoint.id, record.name);
     }

@@ -1,15 +1,18 @@
 /** What a bridged network does with packets. Servers and clients in containers are busybox's. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { get } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { isAlive, processIdentity } from '../sys/process-identity.ts';
 import type { NetworkDriver, PreparedEndpoint } from './driver.ts';
+import { parseRoutes } from './host-routes.ts';
+import { formatAddress, formatSubnet, overlaps, parseSubnet, type Subnet } from './ipv4.ts';
 import type { Networks } from './networks.ts';
 import type { PortMapping } from './port-mapping.ts';
 import { NetworkProcessClient } from './process/client.ts';
+import { type NetworkRecord, NetworkRecords } from './records.ts';
 import { TestContainer } from './testing/test-container.ts';
 import { testIdle, testPatience, TestHost } from './testing/test-host.ts';
 
@@ -227,10 +230,8 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
     networks = host.open(link);
     driver = networks.driver('bridge');
     await driver.recover(new Map([['web', false]]));
-    await driver.prepare({ container: 'b', name: 'b', hostname: 'b', ports: [] });
     expect(await networkProcess()).toBe(before);
     expect(await fetchPage(hostPort)).toBe('ECONNREFUSED');
-    await driver.remove('b');
   });
 
   test('a network process that hangs is replaced as well', async () => {
@@ -278,6 +279,16 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
     expect(await outcome(await start('b', 'busybox ping -c 1 -W 5 10.88.0.1'))).toContain('1 packets received');
   });
 
+  test('it also leaves without an agent, although it was never told of its containers’ end', async () => {
+    await driver.prepare({ container: 'a', name: 'a', hostname: 'a', ports: [] });
+    const identity = processIdentity(await networkProcess());
+    await networks[Symbol.asyncDispose]();
+    await expect.poll(() => isAlive(identity), { timeout: 16 * testIdle, interval: 200 }).toBe(false);
+    networks = host.open(link);
+    driver = networks.driver('bridge');
+    await driver.remove('a');
+  });
+
   async function unusedPort(): Promise<number> {
     const port = await hostServer('');
     await new Promise((resolve) => servers.pop()!.close(resolve));
@@ -323,3 +334,34 @@ test('the network process ends with the holder', async () => {
   await host[Symbol.asyncDispose]();
   await expect.poll(() => isAlive(identity), { timeout: 5000 }).toBe(false);
 });
+
+test.skipIf(hostSubnets().length === 0)(
+  'the default network moves away from what the host uses, while it is empty',
+  async () => {
+    await using host = await TestHost.create();
+    const records = new NetworkRecords(host.paths.networks);
+    const [used] = hostSubnets();
+    const before: NetworkRecord = {
+      name: 'bridge',
+      id: 'before',
+      driver: 'bridge',
+      subnet: formatSubnet(used!),
+      gateway: formatAddress(used!.base + 1),
+      mtu: 1500,
+      created: new Date().toISOString(),
+    };
+    const endpoint = { container: 'a', id: 'e', address: formatAddress(used!.base + 2), mac: '', names: [], ports: [] };
+    records.saveNetwork(before);
+    records.saveEndpoint('bridge', endpoint);
+    host.open().driver('bridge');
+    expect(records.network('bridge')).toEqual(before);
+    records.removeEndpoint('bridge', 'a');
+    host.open().driver('bridge');
+    const after = parseSubnet(records.network('bridge')!.subnet)!;
+    expect(hostSubnets().some((subnet) => overlaps(subnet, after))).toBe(false);
+  },
+);
+
+function hostSubnets(): Subnet[] {
+  return parseRoutes(readFileSync('/proc/net/route', 'utf8'));
+}

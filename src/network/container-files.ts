@@ -1,7 +1,7 @@
 /** The /etc files of one container. */
-import { readFileSync } from 'node:fs';
 import type { EndpointRequest, PreparedEndpoint } from './driver.ts';
 import { type HostEntry, hostsFile, parseResolvConf, type ResolverSettings, resolvConf } from './etc-files.ts';
+import { readHostFile } from './host-file.ts';
 
 /** What `--add-host NAME:host-gateway` stands for. */
 const hostGateway = 'host-gateway';
@@ -29,8 +29,8 @@ export function containerFiles(request: EndpointRequest, context: FileContext): 
 export function hostFiles(request: EndpointRequest, host: string): PreparedEndpoint['files'] {
   const added = extraHosts(request, host).map(({ address, names }) => `${address}\t${names.join(' ')}\n`);
   return {
-    hosts: `${readOrEmpty('/etc/hosts').replace(/\n?$/, '\n')}${added.join('')}`,
-    resolvConf: request.dns === undefined ? readOrEmpty('/etc/resolv.conf') : resolvers(request, { host }),
+    hosts: `${readHostFile('/etc/hosts').replace(/\n?$/, '\n')}${added.join('')}`,
+    resolvConf: request.dns === undefined ? readHostFile('/etc/resolv.conf') : resolvers(request, { host }),
   };
 }
 
@@ -48,18 +48,10 @@ function hostNames(hostname: string): string[] {
 }
 
 function resolvers(request: EndpointRequest, context: FileContext): string {
-  const ofHost: ResolverSettings = parseResolvConf(readOrEmpty('/etc/resolv.conf'));
+  const ofHost: ResolverSettings = parseResolvConf(readHostFile('/etc/resolv.conf'));
   return resolvConf({
     servers: request.dns?.servers ?? context.servers ?? ofHost.servers,
     search: request.dns?.search ?? ofHost.search,
     options: request.dns?.options ?? ofHost.options,
   });
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -9,6 +9,8 @@ class Processes {
   #close: (() => void)[] = [];
   #alive = 0;
   failures = 0;
+  /** Whether one runs that this service did not start. */
+  isRunning = false;
 
   connect(): Promise<NetworkProcessClient> {
     if (this.failures > 0) {
@@ -45,7 +47,10 @@ class Processes {
 }
 
 function service(processes: Processes, log: (message: string) => void = () => undefined): NetworkService {
-  return new NetworkService({ connect: () => processes.connect(), log });
+  function find(): Promise<NetworkProcessClient | undefined> {
+    return processes.isRunning ? processes.connect() : Promise.resolve(undefined);
+  }
+  return new NetworkService({ find, connect: () => processes.connect(), log });
 }
 
 function endpoint(container: string): ProcessEndpoint {
@@ -107,6 +112,13 @@ test('recovery tells what runs, and starts nothing for nobody', async () => {
   expect(processes.calls).toHaveLength(0);
   await network.recover([endpoint('a')]);
   expect(processes.calls).toEqual([['synchronize a']]);
+});
+
+test('a process that runs is told when there is nobody left', async () => {
+  const processes = new Processes();
+  processes.isRunning = true;
+  await service(processes).recover([]);
+  expect(processes.calls).toEqual([['synchronize']]);
 });
 
 test('a process that cannot be started is an error for who needs it, and tried again for who runs', async () => {

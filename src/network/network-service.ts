@@ -6,9 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../sys/system-error.ts';
 import type { BoundPort } from './port-mapping.ts';
 import type { NetworkProcessClient } from './process/client.ts';
-import type { ProcessEndpoint, ProcessStatus } from './process/protocol.ts';
+import type { ProcessEndpoint } from './process/protocol.ts';
 
 export interface NetworkServiceOptions {
+  /** Finds the process if it runs. */
+  readonly find: () => Promise<NetworkProcessClient | undefined>;
   /** Finds or starts the process and joins its TAP to the bridge. */
   readonly connect: () => Promise<NetworkProcessClient>;
   /** A process that could not be started again, in words. */
@@ -51,17 +53,13 @@ export class NetworkService {
     }
   }
 
-  /** Serves exactly these, with the ports that they had. */
+  /** Serves exactly these, with the ports that they had. With none, starts no process for that. */
   async recover(endpoints: readonly ProcessEndpoint[]): Promise<void> {
     this.#endpoints.clear();
     for (const endpoint of endpoints) this.#endpoints.set(endpoint.container, endpoint);
-    // Connecting tells it; a process from before is told by the next connection even when there is nobody to serve.
+    // Connecting tells it.
     if (endpoints.length > 0) await this.#withClient(() => Promise.resolve());
-  }
-
-  async status(): Promise<ProcessStatus | undefined> {
-    const client = await this.#client;
-    return client?.call('status', {});
+    else await this.#tellOfNobody();
   }
 
   /** Lets go of the process, which stays. */
@@ -87,6 +85,17 @@ export class NetworkService {
       if (this.#client === client) this.#client = undefined;
     });
     return client;
+  }
+
+  async #tellOfNobody(): Promise<void> {
+    const client = await this.#options.find();
+    try {
+      await client?.call('synchronize', { endpoints: [] });
+    } catch (error) {
+      if (errorCode(error) !== 'ECONNRESET') throw error;
+    } finally {
+      client?.close();
+    }
   }
 
   async #connect(): Promise<NetworkProcessClient> {

@@ -1,6 +1,5 @@
 /** The networks of a user: `--network NAME` -> the driver that serves it. What the engine holds of this room. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { processEntry } from '../base/install.ts';
 import { HOLDER_FD } from '../holder/holder-plan.ts';
@@ -13,13 +12,23 @@ import { BridgeLink } from './bridge-link.ts';
 import type { ContainerLink, HubLinks } from './container-link.ts';
 import type { NetworkDriver } from './driver.ts';
 import { parseResolvConf } from './etc-files.ts';
+import { readHostFile } from './host-file.ts';
 import { chooseSubnet, parseRoutes } from './host-routes.ts';
 import { Hub } from './hub.ts';
-import { formatAddress, formatMac, formatSubnet, macOfAddress, parseAddress, parseSubnet } from './ipv4.ts';
+import {
+  formatAddress,
+  formatMac,
+  formatSubnet,
+  macOfAddress,
+  overlaps,
+  parseAddress,
+  parseSubnet,
+  type Subnet,
+} from './ipv4.ts';
 import { NetworkService } from './network-service.ts';
 import { hostDriver, noneDriver } from './plain-drivers.ts';
 import type { NetworkProcessClient } from './process/client.ts';
-import { ensureNetworkProcess } from './process/start.ts';
+import { ensureNetworkProcess, findNetworkProcess, type ProcessStart } from './process/start.ts';
 import { type NetworkRecord, NetworkRecords } from './records.ts';
 import { TapLink } from './tap-link.ts';
 
@@ -93,9 +102,13 @@ export class Networks implements AsyncDisposable {
     if (network !== defaultNetwork) {
       throw Object.assign(new Error(`network ${network} not found`), { code: 'NOT_FOUND' });
     }
-    const record = this.#records.network(network) ?? this.#createDefault();
+    const record = this.#defaultRecord();
     const link = this.#openLink(record);
-    const service = new NetworkService({ connect: () => this.#connect(record, link), log: this.#options.log });
+    const service = new NetworkService({
+      find: () => findNetworkProcess(this.#processStart(record, link)),
+      connect: () => this.#connect(record, link),
+      log: this.#options.log,
+    });
     this.#services.push(service);
     return new BridgeDriver({ record, records: this.#records, link, service, groups, cpus: possibleCpus() });
   }
@@ -115,9 +128,20 @@ export class Networks implements AsyncDisposable {
     }
   }
 
-  #createDefault(): NetworkRecord {
-    const resolvers = parseResolvConf(readOrEmpty('/etc/resolv.conf')).servers;
-    const subnet = chooseSubnet(parseRoutes(readOrEmpty('/proc/net/route')), resolvers);
+  /** The default network. It moves to another subnet when the host has come to use its own and no container is on it. */
+  #defaultRecord(): NetworkRecord {
+    const used = parseRoutes(readHostFile('/proc/net/route'));
+    const known = this.#records.network(defaultNetwork);
+    const subnet = parseSubnet(known?.subnet ?? '');
+    if (known !== undefined && subnet !== undefined) {
+      const clashes = used.some((other) => overlaps(other, subnet));
+      if (!clashes || this.#records.endpoints(defaultNetwork).length > 0) return known;
+    }
+    return this.#createDefault(used);
+  }
+
+  #createDefault(used: readonly Subnet[]): NetworkRecord {
+    const subnet = chooseSubnet(used, parseResolvConf(readHostFile('/etc/resolv.conf')).servers);
     if (subnet === undefined) {
       throw new Error('Cannot create network bridge: the host uses all subnets that it could have');
     }
@@ -135,14 +159,20 @@ export class Networks implements AsyncDisposable {
   }
 
   async #connect(record: NetworkRecord, link: ContainerLink): Promise<NetworkProcessClient> {
+    const client = await ensureNetworkProcess(this.#processStart(record, link));
+    link.joinProcess(record.mtu);
+    return client;
+  }
+
+  #processStart(record: NetworkRecord, link: ContainerLink): ProcessStart {
     const { paths, idle, patience, command } = this.#options;
     const { name, gateway, mtu } = record;
     const tap = link.prepareNetwork(mtu);
     const file = join(paths.run, `network-${name}`);
-    const client = await ensureNetworkProcess({
+    return {
       config: {
         network: name,
-        hub: this.#hub.id,
+        identity: `${record.id} in ${this.#hub.id}`,
         ...(tap === undefined ? {} : { tap }),
         gateway,
         gatewayMac: formatMac(macOfAddress(parseAddress(gateway)!)),
@@ -156,22 +186,12 @@ export class Networks implements AsyncDisposable {
       patience: patience ?? defaultPatience,
       log: `${file}.log`,
       openFds: () => ({ tun: link.takeTun(), holder: this.#hub.openHolder() }),
-    });
-    link.joinProcess(mtu);
-    return client;
+    };
   }
 }
 
 /** How many CPUs the kernel may have online at any time: the end of `0-7`. */
 function possibleCpus(): number {
-  const last = /(\d+)\s*$/.exec(readOrEmpty('/sys/devices/system/cpu/possible'))?.[1];
+  const last = /(\d+)\s*$/.exec(readHostFile('/sys/devices/system/cpu/possible'))?.[1];
   return last === undefined ? 1 : Number(last) + 1;
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -5,7 +5,7 @@ import type { ProcessEndpoint } from './protocol.ts';
 const seen: unknown[] = [];
 
 const handlers: Handlers = {
-  hello: () => ({ network: 'bridge', hub: 'h', pid: 1 }),
+  hello: () => ({ identity: 'i', pid: 1 }),
   add: ({ endpoint }) => {
     seen.push(endpoint);
     if (endpoint.container === 'taken') {
@@ -37,7 +37,7 @@ function ask(request: unknown): unknown {
 test('a request is answered under its id', () => {
   expect(ask({ id: 7, method: 'hello', params: {} })).toEqual({
     id: 7,
-    result: { network: 'bridge', hub: 'h', pid: 1 },
+    result: { identity: 'i', pid: 1 },
   });
   expect(ask({ id: 8, method: 'add', params: { endpoint } })).toEqual({ id: 8, result: { ports: [] } });
   expect(seen.pop()).toEqual(endpoint);

@@ -11,23 +11,32 @@ import type { Method, Methods, ProcessEndpoint, Refusal, Reply } from './protoco
 /** A function for each method. What it throws becomes a refusal. */
 export type Handlers = { readonly [M in Method]: (params: Methods[M]['params']) => Methods[M]['result'] };
 
+export interface ServeOptions {
+  readonly log: (message: string) => void;
+  /** Called whenever a client has come or gone, with how many there are. */
+  readonly onClients: (count: number) => void;
+}
+
 /** Serves connections to `listener` (from listenUnix) on the loop. */
 export function serveControl(
   loop: EventLoop,
   listener: number,
   handlers: Handlers,
-  log: (message: string) => void,
+  { log, onClients }: ServeOptions,
 ): void {
+  let clients = 0;
+  function serve(fd: number): void {
+    const connection: LineConnection = new LineConnection(
+      loop,
+      fd,
+      (line) => connection.send(JSON.stringify(answer(line, handlers))),
+      () => onClients(--clients),
+    );
+    onClients(++clients);
+  }
   loop.add(listener, () => {
     try {
-      for (let fd; (fd = acceptUnix(listener)) !== undefined;) {
-        const connection: LineConnection = new LineConnection(
-          loop,
-          fd,
-          (line) => connection.send(JSON.stringify(answer(line, handlers))),
-          () => undefined,
-        );
-      }
+      for (let fd; (fd = acceptUnix(listener)) !== undefined;) serve(fd);
     } catch (error) {
       // EMFILE among others: the client waits in the backlog or gives up, the network goes on.
       log(`Cannot accept a connection: ${(error as Error).message}`);

@@ -42,14 +42,20 @@ function main(config: ProcessConfig): void {
   }
 
   const idle = loop.schedule(config.idle, leave);
+  let clients = 0;
+  /** Whoever has containers running has an agent, which is a client: without one they are gone, unless it is slow. */
+  function watchIdleness(): void {
+    if (endpoints.size === 0) idle.set(config.idle);
+    else if (clients === 0) idle.set(12 * config.idle);
+    else idle.cancel();
+  }
   /** A handler after which there may be the first or no endpoint. */
   function changing<P, R>(handler: (params: P) => R): (params: P) => R {
     return (params) => {
       try {
         return handler(params);
       } finally {
-        if (endpoints.size > 0) idle.cancel();
-        else idle.set(config.idle);
+        watchIdleness();
       }
     };
   }
@@ -58,7 +64,7 @@ function main(config: ProcessConfig): void {
     loop,
     listener,
     {
-      hello: () => ({ network: config.network, hub: config.hub, pid: process.pid }),
+      hello: () => ({ identity: config.identity, pid: process.pid }),
       add: changing(({ endpoint }) => ({ ports: endpoints.add(endpoint) })),
       remove: changing(({ container }) => {
         endpoints.remove(container);
@@ -74,7 +80,13 @@ function main(config: ProcessConfig): void {
         return {};
       },
     },
-    log,
+    {
+      log,
+      onClients: (count) => {
+        clients = count;
+        watchIdleness();
+      },
+    },
   );
   loop.add(processFds.holder, leave);
 

@@ -7,8 +7,8 @@ import type { BoundPort, PortMapping } from '../port-mapping.ts';
 /** What a network process is started with, as its one argument. */
 export interface ProcessConfig {
   readonly network: string;
-  /** Which hub its TAP belongs to. */
-  readonly hub: string;
+  /** What exactly is served: the network's id and the hub. A process that serves something else is replaced. */
+  readonly identity: string;
   /** Name of the network's TAP in the hub; absent: each container has one. */
   readonly tap?: string;
   /** As `10.88.0.1`, `02:42:0a:58:00:01`. */
@@ -18,7 +18,7 @@ export interface ProcessConfig {
   readonly mtu: number;
   readonly socket: string;
   readonly lock: string;
-  /** How long it stays without endpoints, in ms. */
+  /** How long it stays without containers, in ms; with containers but without a client, twelve times as long. */
   readonly idle: number;
 }
 
@@ -50,7 +50,7 @@ export interface ProcessEndpoint {
 /** Method -> its parameters and result. */
 export interface Methods {
   /** Who is there. */
-  hello: { params: Record<string, never>; result: { network: string; hub: string; pid: number } };
+  hello: { params: Record<string, never>; result: { identity: string; pid: number } };
   /** Serves the container and binds its ports, all or none. One of the same id is replaced. */
   add: { params: { endpoint: ProcessEndpoint }; result: { ports: BoundPort[] } };
   /** Closes the container's ports. */

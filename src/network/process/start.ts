@@ -25,13 +25,13 @@ export interface ProcessStart {
 const maxLog = 1024 * 1024;
 
 /**
- * A connection to the process that serves the network in this hub: a running one, or a new one. Any number of processes
+ * A connection to the process that serves the network: a running one, or a new one. Any number of processes
  * may call this at once: the lock of ProcessConfig lets one network process live, and all callers get to that one.
  */
 export async function ensureNetworkProcess(start: ProcessStart): Promise<NetworkProcessClient> {
   const deadline = Date.now() + 3 * start.patience;
   for (let pause = 1; ; pause = Math.min(2 * pause, 50)) {
-    const client = await connectTo(start);
+    const client = await findNetworkProcess(start);
     if (client !== undefined) return client;
     const outcome = await startProcess(start);
     if (outcome === 'failed' || Date.now() > deadline) {
@@ -42,14 +42,20 @@ export async function ensureNetworkProcess(start: ProcessStart): Promise<Network
   }
 }
 
-/** Undefined where nobody listens, or somebody who hangs, or of a hub that is no more: both are made to go. */
-async function connectTo({ config, patience }: ProcessStart): Promise<NetworkProcessClient | undefined> {
+/**
+ * A connection to the running process. Undefined where nobody listens, or somebody who hangs or serves what is no more:
+ * both are made to go.
+ */
+export async function findNetworkProcess({
+  config,
+  patience,
+}: ProcessStart): Promise<NetworkProcessClient | undefined> {
   const since = Date.now();
   let client;
   try {
     client = await NetworkProcessClient.connect(config.socket, patience);
-    const { hub } = await client.call('hello', {});
-    if (hub === config.hub) return client;
+    const { identity } = await client.call('hello', {});
+    if (identity === config.identity) return client;
     await client.call('leave', {});
     client.close();
     return undefined;
