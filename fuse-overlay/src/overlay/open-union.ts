@@ -108,7 +108,7 @@ function revertLostCopies(store: UpperStore, nodes: LowerNodes): void {
     const { size, blocks, mtime, mtimeNsec } = attributes;
     if (inode.size >= size) continue;
     store.setBlocks(inode, 0);
-    store.commit([{ ...store.image(inode), data: DataPlace.lower, size, blocks, mtime, mtimeNsec }]);
+    store.commit([{ ...store.image(inode), data: DataPlace.lower, size, blocks, mtime, mtimeNsec }], true);
     store.files.remove(inode.ino);
   }
 }

@@ -151,18 +151,21 @@ export class Union {
     return left < 0 || (left === 0 && ino >= this.#inheritedBelow);
   }
 
-  /** The upper inode of a number; made of the lower file's attributes where there is none yet. Throws an errno. */
-  copyUp(ino: number): Inode {
+  /**
+   * The upper inode of a number; made of the lower file's attributes where there is none yet. Throws an errno. `isRemoval`: for a
+   * change that makes room.
+   */
+  copyUp(ino: number, isRemoval = false): Inode {
     const known = this.store.get(ino);
     if (known) return known;
     const attributes = this.#attributes;
     const result = this.isLower(ino) ? this.lower.getattr(ino, attributes) : -errno.ESTALE;
     if (result < 0) throw systemError('copy-up', result, `copy up inode ${ino}`);
-    this.checkInodes();
+    if (!isRemoval) this.checkInodes();
     const isFile = (attributes.mode & FileType.mask) === FileType.file;
     const data = isFile && attributes.size > 0 ? DataPlace.lower : DataPlace.none;
     const origins = this.lower.origins(ino, (each) => this.store.table.origins.has(each));
-    this.store.commit([...origins, lowerImage(ino, attributes, data, this.lower.parent(ino))]);
+    this.store.commit([...origins, lowerImage(ino, attributes, data, this.lower.parent(ino))], isRemoval);
     return this.store.get(ino)!;
   }
 

@@ -242,6 +242,44 @@ print(len(odd), len(set(odd)))
   });
 });
 
+describe('on a disk that is full', () => {
+  const sandbox = new UnionSandbox();
+
+  beforeAll(async () => {
+    process.env['UNION_TMPFS'] = 'size=2m,nr_inodes=2000';
+    sandbox.prepare(fillLower);
+    await mount(sandbox, 'directory');
+  });
+
+  afterAll(async () => {
+    delete process.env['UNION_TMPFS'];
+    await sandbox.end();
+  });
+
+  test('programs get ENOSPC, nothing breaks, and there is room again after rm', async () => {
+    const look = `cd "$M"; find . -printf '%p %i %y %m %s %l\n' | sort`;
+    sandbox.run('cd "$M"; cp -r usr/share/doc kept; echo kept >> etc/low');
+    for (let round = 0; round < 2; round++) {
+      // Metadata until the journal has no room, then contents, with a takeover between.
+      expect(() => sandbox.run('mkdir -p "$M/names"; cd "$M/names"; seq 12000 | xargs touch')).toThrow('No space left');
+      expect(() => sandbox.run('cat /dev/zero > "$M/zeros"')).toThrow('No space left');
+      expect(() =>
+        sandbox.run(
+          'cp "$M/usr/lib/deep/er/numbers" "$M/copy" && echo x >> "$M/usr/lib/sparse"; cat "$M/copy" /dev/zero > "$M/etc/both"',
+        ),
+      ).toThrow();
+      const before = sandbox.run(look);
+      process.kill((await sandbox.servers(round + 1)).at(-1)!, 'SIGKILL');
+      await sandbox.servers(round + 2);
+      expect(sandbox.run(look)).toBe(before);
+      sandbox.run(
+        'cd "$M"; rm -rf names zeros copy; : > etc/both; diff -r usr/share/doc kept; cat etc/low-link; echo fits > fits',
+      );
+    }
+    expect(sandbox.errors).toBe('');
+  });
+});
+
 describe('several lower directories', () => {
   const sandbox = new UnionSandbox();
 

@@ -68,16 +68,16 @@ export function changed(inode: Inode, size: number, touched = true): void {
 
 /**
  * The descriptor of the inode's data file, which the journal knows to be changing from here on; or a negative errno. Contents in
- * the lower layer are copied up to `keep` bytes.
+ * the lower layer are copied up to `keep` bytes. `isRemoval`: for a change that makes room.
  */
-export function openForChange(union: Union, inode: Inode, keep: number): number {
+export function openForChange(union: Union, inode: Inode, keep: number, isRemoval = false): number {
   if (!isFile(inode)) return -errno.EINVAL;
   const { store } = union;
   const { ino } = inode;
   if (inDataFile(inode)) {
     // Before `changing` says that the data file knows better.
     store.settle(inode);
-    if (!inode.changing) store.commit([{ kind: 'data', ino, data: inode.data }]);
+    if (!inode.changing) store.commit([{ kind: 'data', ino, data: inode.data }], isRemoval);
     return store.files.fd(ino);
   }
   const isCopy = inode.data === DataPlace.lower && keep > 0;
@@ -88,7 +88,7 @@ export function openForChange(union: Union, inode: Inode, keep: number): number 
     const image = store.image(inode);
     const changes = inode.data === DataPlace.lower ? dropCapability(union, inode, image) : [];
     if (changes.length > 0) changes.unshift(image);
-    store.commit([...changes, { kind: 'data', ino, data: isCopy ? DataPlace.copy : DataPlace.upper }]);
+    store.commit([...changes, { kind: 'data', ino, data: isCopy ? DataPlace.copy : DataPlace.upper }], isRemoval);
   } catch (error) {
     store.files.remove(ino);
     throw error;

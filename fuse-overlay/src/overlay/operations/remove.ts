@@ -10,15 +10,18 @@ export function unlink(union: Union, request: Request, parent: number, name: Nam
   if (union.isDone(request)) return 0;
   const ino = union.child(parent, name);
   if (ino <= 0) return ino < 0 ? ino : -errno.ENOENT;
-  const directory = union.copyUp(parent);
-  const inode = union.copyUp(ino);
+  const directory = union.copyUp(parent, true);
+  const inode = union.copyUp(ino, true);
   if (inode.entries) return -errno.EISDIR;
-  union.store.commit([
-    union.removeName(directory, name),
-    union.touch(directory, 0),
-    union.links(inode, Math.max(0, inode.nlink - 1), inode.parent),
-    union.done(request),
-  ]);
+  union.store.commit(
+    [
+      union.removeName(directory, name),
+      union.touch(directory, 0),
+      union.links(inode, Math.max(0, inode.nlink - 1), inode.parent),
+      union.done(request),
+    ],
+    true,
+  );
   return 0;
 }
 
@@ -26,16 +29,19 @@ export function rmdir(union: Union, request: Request, listings: DirectoryListing
   if (union.isDone(request)) return 0;
   const ino = union.child(parent, name);
   if (ino <= 0) return ino < 0 ? ino : -errno.ENOENT;
-  const directory = union.copyUp(parent);
-  const inode = union.copyUp(ino);
+  const directory = union.copyUp(parent, true);
+  const inode = union.copyUp(ino, true);
   if (!inode.entries) return -errno.ENOTDIR;
   if (!isEmpty(union, listings, ino)) return -errno.ENOTEMPTY;
-  union.store.commit([
-    union.removeName(directory, name),
-    union.touch(directory, -1),
-    union.links(inode, 0, inode.parent),
-    union.done(request),
-  ]);
+  union.store.commit(
+    [
+      union.removeName(directory, name),
+      union.touch(directory, -1),
+      union.links(inode, 0, inode.parent),
+      union.done(request),
+    ],
+    true,
+  );
   return 0;
 }
 

@@ -36,7 +36,7 @@ export function withoutSetId(mode: number): number {
 
 export function setattr(union: Union, ino: number, change: AttributeChange, entry: Entry): number {
   const { valid } = change;
-  const inode = union.copyUp(ino);
+  const inode = union.copyUp(ino, (valid & FATTR_SIZE) !== 0 && change.size === 0);
   if (valid & FATTR_SIZE) {
     const result = resize(union, inode, change.size);
     if (result < 0) return result;
@@ -55,7 +55,7 @@ function resize(union: Union, inode: Inode, size: number): number {
     union.store.commit([{ ...image, mtime: sec, mtimeNsec: nsec, ctime: sec, ctimeNsec: nsec }]);
     return 0;
   }
-  const fd = openForChange(union, inode, size);
+  const fd = openForChange(union, inode, size, size < inode.size);
   if (fd < 0) return fd;
   const result = truncate(fd, size);
   if (result < 0) return result;

@@ -3,6 +3,7 @@
  *
  *     journal      all metadata (journal.ts); in memory as an `InodeTable`
  *     data/XX/INO  contents of regular files (data-files.ts)
+ *     reserve      room for the removal of things on a full disk (reserve.ts)
  *     lock         locked while a server works on it
  *
  * **Order.** A change is journaled first and then made in memory, where it can't fail. So a full disk shows as an error of the
@@ -27,6 +28,7 @@ import { DataPlace, inDataFile, inodeImage, type Inode } from './inode.ts';
 import { InodeTable } from './inode-table.ts';
 import { Journal } from './journal.ts';
 import { Quota } from './quota.ts';
+import { Reserve } from './reserve.ts';
 
 export interface UpperStoreOptions {
   /** The first number for inodes born here; lower ones belong to the lower layer. */
@@ -39,6 +41,11 @@ export interface UpperStoreOptions {
   readonly readOnly: boolean;
 }
 
+/** Journaling the removal of an inode takes about this many bytes; the reserve has them for each, within its bounds. */
+const reservedPerInode = 128;
+const reserveFloor = 64 * 1024;
+const reserveLimit = 32 * 1024 * 1024;
+
 /** A journal is not worth a snapshot below this many bytes. */
 const snapshotFloor = 4 * 1024 * 1024;
 
@@ -50,6 +57,7 @@ export class UpperStore {
   readonly crashed: boolean;
   /** Undefined where the layer is only looked at. */
   readonly #journal: Journal | undefined;
+  readonly #reserve: Reserve | undefined;
   readonly #lockFd: number | undefined;
   readonly #syncFirst = new Set<number>();
   readonly #stat = new FileStat();
@@ -65,6 +73,7 @@ export class UpperStore {
     this.files = new DataFiles(join(dir, 'data'));
     this.table = table;
     this.#journal = journal;
+    this.#reserve = journal && new Reserve(join(dir, 'reserve'));
     this.#lockFd = lockFd;
     const rebooted = table.boot !== boot;
     this.crashed = rebooted && !table.closed;
@@ -124,7 +133,7 @@ export class UpperStore {
         if (image.size !== size) changes.push(image);
       }
     }
-    this.commit([...changes, { kind: 'opened', boot, lower: lower || table.lower }]);
+    this.commit([...changes, { kind: 'opened', boot, lower: lower || table.lower }], true);
     if (!takeover && (!inOrder || rebooted || orphans > 0)) {
       this.files.sweep((ino) => {
         const inode = this.get(ino);
@@ -138,10 +147,19 @@ export class UpperStore {
     return this.table.inodes.get(ino);
   }
 
-  /** Makes the changes, all or none. Throws where the journal can't take them. */
-  commit(changes: readonly Change[]): void {
+  /**
+   * Makes the changes, all or none. Throws where the journal can't take them; `isRemoval`: they make room, and may take what is
+   * reserved for that.
+   */
+  commit(changes: readonly Change[], isRemoval = false): void {
     if (!this.#journal) throw systemError('write', errno.EROFS, 'change an upper layer that is only looked at');
-    this.#journal.append(changes);
+    if (isRemoval) this.#appendRemoval(this.#journal, changes);
+    else {
+      const needed = Math.min(reserveLimit, reserveFloor + this.table.inodes.size * reservedPerInode);
+      const reserved = this.#reserve!.ensure(needed);
+      if (reserved < 0) throw systemError('fallocate', reserved, 'reserve room for the removal of what is to be made');
+      this.#journal.append(changes);
+    }
     for (const change of changes) this.table.apply(change);
     if (this.#journal.length > this.#snapshotAt) this.#snapshot(this.#journal);
   }
@@ -219,8 +237,23 @@ export class UpperStore {
       // A full disk: the next start then looks at the data files.
     }
     this.#journal?.close();
+    this.#reserve?.close();
     this.files.close();
     if (this.#lockFd !== undefined) closeSync(this.#lockFd);
+  }
+
+  #appendRemoval(journal: Journal, changes: readonly Change[]): void {
+    for (;;) {
+      try {
+        journal.append(changes);
+        return;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if ((code !== 'ENOSPC' && code !== 'EDQUOT') || !this.#reserve!.give()) throw error;
+        // What was removed so far may leave a journal that is shorter than what is left of the reserve.
+        if (this.#reserve!.size === 0) this.#snapshot(journal);
+      }
+    }
   }
 
   #syncJournal(): number {
@@ -233,7 +266,7 @@ export class UpperStore {
       if (result < 0) return result;
       if (inode.data === DataPlace.copy) durable.push({ kind: 'data', ino, data: DataPlace.upper });
     }
-    if (durable.length > 0) this.commit(durable);
+    if (durable.length > 0) this.commit(durable, true);
     this.#syncFirst.clear();
     this.#journal.sync();
     return 0;
