@@ -548,6 +548,41 @@ describe('a pull that does not end', () => {
   });
 });
 
+describe('after a power failure', () => {
+  /** As if the layers had been written in an earlier boot. */
+  function reboot(): void {
+    for (const name of readdirSync(store.layout.unproven)) writeFileSync(`${store.layout.unproven}/${name}`, 'earlier');
+  }
+
+  function someContent(): string {
+    const [folder] = readdirSync(store.layout.files);
+    return `${store.layout.files}/${folder!}/${readdirSync(`${store.layout.files}/${folder!}`)[0]!}`;
+  }
+
+  test('an image that survived is checked once and used', async () => {
+    registry.addImage('app', '1', { layers: [base, upper] });
+    await pull();
+    reboot();
+    expect((await pull('app:1', { policy: 'missing' })).outcome).toBe('present');
+    expect(readdirSync(store.layout.unproven)).toEqual([]);
+  });
+
+  test('one that lost the end of a file is unpacked again from what is there', async () => {
+    registry.addImage('app', '1', { layers: [base, upper] });
+    const { image } = await pull();
+    const content = someContent();
+    const { size } = statSync(content);
+    truncateSync(content, size - 1);
+    reboot();
+    expect(resolveImage(store, image.id).isUnpacked).toBe(false);
+    registry.log.length = 0;
+    await pull('app:1', { policy: 'missing' });
+    expect(resolveImage(store, image.id).isUnpacked).toBe(true);
+    expect(statSync(content).size).toBe(size);
+    expect(registry.log.filter((line) => line.includes('/blobs/'))).toHaveLength(1);
+  });
+});
+
 test('a store whose index is damaged says so', async () => {
   registry.addImage('app', '1', { layers: [base] });
   await pull();

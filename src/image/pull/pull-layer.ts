@@ -2,7 +2,7 @@
  * Brings one layer into the store: its blob, and its list with all contents. Blob and list are independent of each other, either
  * may be there already; what is missing is made, download and unpacking at the same time.
  */
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { digestHex, type Digest } from '../digest.ts';
 import { ImageError, reasonOf } from '../image-error.ts';
 import type { Descriptor } from '../manifest.ts';
@@ -10,6 +10,7 @@ import { downloadBlob, StalePartialError } from '../registry/blob-download.ts';
 import { RegistryError } from '../registry/registry-error.ts';
 import type { RegistryClient } from '../registry/registry-client.ts';
 import { waitForLock } from '../store/activity.ts';
+import { hasLayerList } from '../store/durability.ts';
 import type { StoreLayout } from '../store/layout.ts';
 import type { UnpackLimits } from '../unpack/limits.ts';
 import { diskError } from '../unpack/unpack-failure.ts';
@@ -34,7 +35,7 @@ export function shortDigest(digest: Digest): string {
 }
 
 export function hasLayer(layout: StoreLayout, layer: Descriptor, diffId: Digest): boolean {
-  return hasBlob(layout, layer) && existsSync(layout.layerList(diffId));
+  return hasBlob(layout, layer) && hasLayerList(layout, diffId);
 }
 
 export async function pullLayer(pull: LayerPull): Promise<void> {
@@ -64,7 +65,7 @@ async function makeLayer(pull: LayerPull): Promise<void> {
     return;
   }
   const partial = layout.partialBlob(layer.digest);
-  const needsUnpacking = !existsSync(layout.layerList(diffId));
+  const needsUnpacking = !hasLayerList(layout, diffId);
   try {
     await downloadAndUnpack(pull, partial, needsUnpacking);
   } catch (error) {
@@ -150,6 +151,7 @@ function startUnpacking(pull: LayerPull, path: string, phase: { readonly isDownl
       files: layout.files,
       temporary: layout.temporary,
       list: layout.layerList(diffId),
+      mark: layout.unprovenLayer(diffId),
       diffId,
       limits,
     },

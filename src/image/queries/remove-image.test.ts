@@ -61,8 +61,8 @@ function fail(error: Error): void {
 }
 
 function storedFiles(): string[] {
-  const { blobs, files, layers, trees, temporary, partial, unfinished } = store.layout;
-  return [blobs, files, layers, trees, temporary, partial, unfinished].flatMap((folder) =>
+  const { blobs, files, layers, unproven, trees, temporary, partial, unfinished } = store.layout;
+  return [blobs, files, layers, unproven, trees, temporary, partial, unfinished].flatMap((folder) =>
     readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name)),

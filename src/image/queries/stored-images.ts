@@ -7,6 +7,7 @@ import type { Manifest } from '../manifest.ts';
 import { canonicalReference, familiarReference, parseReference, withDefaultTag, type Reference } from '../reference.ts';
 import { readImageRecord, type ImageRecord } from '../store/image-record.ts';
 import { readIndex, type IndexEntry } from '../store/index-file.ts';
+import { hasLayerList } from '../store/durability.ts';
 import { unpackedSize } from '../store/unpacked-size.ts';
 
 export interface StoredImage {
@@ -17,7 +18,7 @@ export interface StoredImage {
   /** Bytes of the manifest. */
   readonly manifestSize: number;
   readonly config: ImageConfig;
-  /** Whether the tree is there: not where another program put the image into the store. */
+  /** Whether it can be run: not where another program put it into the store, nor where a crash took some of it. */
   readonly isUnpacked: boolean;
   /** The merged tree, for the file system. */
   readonly treePath: string;
@@ -129,7 +130,8 @@ function notFound(text: string, reference: Reference | undefined): ImageError {
 export function storedImage(store: ImageStore, { id, record, entries }: IndexedImage): StoredImage {
   const { manifest, config } = record;
   // The same config may have come by two manifests; any that is unpacked will do.
-  const unpacked = entries.find(({ digest }) => existsSync(store.layout.tree(digest)));
+  const isWhole = config.diffIds.every((diffId) => hasLayerList(store.layout, diffId));
+  const unpacked = isWhole ? entries.find(({ digest }) => existsSync(store.layout.tree(digest))) : undefined;
   const manifestDigest = unpacked?.digest ?? record.manifestDigest;
   const times = entries.flatMap(({ taggedAt }) => (taggedAt === undefined ? [] : [taggedAt])).sort();
   const taggedAt = times.at(-1);

@@ -6,6 +6,7 @@
  *   partial/HEX                                  blobs that are not complete yet
  *   files/ab/cdef…                               contents of all layers' files, by sha256
  *   layers/HEX                                   list of entries of a layer, by diffID; exists only if all its contents do
+ *   unproven/HEX                                 boot in which a layer was written, until its contents are known to have survived it
  *   trees/HEX                                    merged tree of an image, by manifest digest
  *   temporary/                                   files without a name yet
  *   locks/                                       `index`, `store` (shared: somebody adds; exclusive: somebody deletes), one per layer
@@ -25,6 +26,7 @@ export class StoreLayout {
   readonly partial: string;
   readonly files: string;
   readonly layers: string;
+  readonly unproven: string;
   readonly trees: string;
   readonly temporary: string;
   readonly locks: string;
@@ -37,21 +39,21 @@ export class StoreLayout {
     this.partial = join(root, 'partial');
     this.files = join(root, 'files');
     this.layers = join(root, 'layers');
+    this.unproven = join(root, 'unproven');
     this.trees = join(root, 'trees');
     this.temporary = join(root, 'temporary');
     this.locks = join(root, 'locks');
     this.unfinished = join(root, 'unfinished');
   }
 
-  /** Makes what is missing. `oci-layout` comes last, so where it is, everything is. */
+  /** Makes what is missing. */
   create(): void {
-    const marker = join(this.root, 'oci-layout');
-    if (existsSync(marker)) return;
-    const { blobs, partial, files, layers, trees, temporary, locks, unfinished } = this;
-    for (const folder of [blobs, partial, files, layers, trees, temporary, locks, unfinished]) {
+    const { blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished } = this;
+    for (const folder of [blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
-    writeFileAtomic(marker, JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
+    const marker = join(this.root, 'oci-layout');
+    if (!existsSync(marker)) writeFileAtomic(marker, JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
   }
 
   blob(digest: Digest): string {
@@ -64,6 +66,10 @@ export class StoreLayout {
 
   layerList(diffId: Digest): string {
     return join(this.layers, digestHex(diffId));
+  }
+
+  unprovenLayer(diffId: Digest): string {
+    return join(this.unproven, digestHex(diffId));
   }
 
   tree(manifest: Digest): string {

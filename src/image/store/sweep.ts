@@ -95,6 +95,7 @@ function removeLayers(layout: StoreLayout, layers: ReadonlySet<string>): void {
   const candidates = new Set<string>();
   addContents(candidates, lists);
   for (const list of lists) rmSync(list, { force: true });
+  removeMarks(layout);
   syncFolder(layout.layers);
   const needed = neededContents(layout);
   for (const id of candidates) {
@@ -106,6 +107,7 @@ function removeLayers(layout: StoreLayout, layers: ReadonlySet<string>): void {
 function sweepEverything(layout: StoreLayout, live: LiveSet, before: { leftovers: number; partials: number }): void {
   removeDead(layout.trees, live.trees, before.leftovers);
   removeDead(layout.layers, live.layers, before.leftovers);
+  removeMarks(layout);
   syncFolder(layout.layers);
   const needed = neededContents(layout);
   for (const folder of readdirSync(layout.files)) {
@@ -131,6 +133,14 @@ function neededContents(layout: StoreLayout): Set<string> {
     lists.map((name) => join(layout.layers, name)),
   );
   return needed;
+}
+
+/** Of layers that are gone. */
+function removeMarks(layout: StoreLayout): void {
+  const left = new Set(readdirSync(layout.layers));
+  for (const name of readdirSync(layout.unproven)) {
+    if (!left.has(name)) rmSync(join(layout.unproven, name), { force: true });
+  }
 }
 
 function removeDead(folder: string, live: ReadonlySet<string>, before: number): void {

@@ -30,6 +30,7 @@ async function unpackBlob(blob: Buffer, diffId: Digest, options: Options = {}): 
     files: join(root, 'files'),
     temporary: join(root, 'temporary'),
     list: join(root, 'list'),
+    mark: join(root, 'unproven', 'list'),
     diffId: options.diffId ?? diffId,
     limits: { ...defaultUnpackLimits, ...options.limits },
   };
@@ -235,7 +236,7 @@ describe('hostile archives', () => {
       { path: 'out/escaped', content: 'x' },
     ];
     expect((await unpack(items)).map(({ path }) => path.toString())).toEqual(['out', 'out/escaped']);
-    expect(readdirSync(root).sort()).toEqual(['files', 'list', 'temporary']);
+    expect(readdirSync(root).sort()).toEqual(['files', 'list', 'temporary', 'unproven']);
   });
 
   test('a decompression bomb stops at the limit', async () => {

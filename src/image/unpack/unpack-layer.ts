@@ -1,5 +1,6 @@
 import type { Digest } from '../digest.ts';
 import { Digester } from '../digest.ts';
+import { markUnproven } from '../store/durability.ts';
 import { ContentWriter } from './content-writer.ts';
 import { decompress } from './decompress.ts';
 import { LayerUnpacker } from './layer-unpacker.ts';
@@ -14,6 +15,8 @@ export interface UnpackRequest {
   readonly temporary: string;
   /** Where the list of entries goes once `diffId` is proven. */
   readonly list: string;
+  /** Where a mark goes just before, that its contents may still be in the page cache alone. */
+  readonly mark: string;
   readonly diffId: Digest;
   readonly limits: UnpackLimits;
 }
@@ -50,6 +53,7 @@ export async function unpackLayer(
   const actual = digester.digest();
   if (actual !== request.diffId)
     throw new TarError(`it unpacks to ${actual}, not to ${request.diffId} as its image says`);
+  markUnproven(request.mark);
   unpacker.list.commit(request.list);
   return { size: unpacker.contentBytes };
 }
