@@ -2,6 +2,7 @@
  * netstack against slirp4netns and pasta, as an ordinary user, in namespaces of one machine: throughput by iperf3 out of the
  * container, back into it on its own connection, and in through a published port; connection rates and round trips.
  *
+ * Beside each result: Gb per CPU second of the process that carries the traffic, or its CPU time for one operation.
  * Rounds are interleaved, since the machine's speed drifts; medians are printed with their ratios to slirp4netns. Nothing here
  * passes or fails.
  *
@@ -55,7 +56,7 @@ async function holder(): Promise<ChildProcess> {
   });
   await once(child.stdout, 'data');
   // Without this, TIME-WAIT exhausts the ports within seconds of the connection loads.
-  inside(child.pid!, 'sh', '-c', 'sysctl -q -w net.ipv4.tcp_max_tw_buckets=64; ip link set lo up');
+  inside(child.pid!, 'sh', '-c', 'echo 64 >/proc/sys/net/ipv4/tcp_max_tw_buckets; ip link set lo up');
   return child;
 }
 
@@ -295,12 +296,12 @@ for (const load of chosen) {
     const runs = results.get(`${load}/${name}`)!;
     const middle = median(runs.map(({ result }) => result));
     const { unit } = loads[load]!;
-    const perCpu =
-      unit === 'Gb/s'
-        ? ` /cpu ${median(runs.map(({ result, cpu }) => (result * Number(seconds)) / cpu)).toFixed(1)}`
-        : '';
+    const costs = runs.map(({ result, cpu }) =>
+      unit === 'Gb/s' ? (result * Number(seconds)) / cpu : (cpu / result / Number(seconds)) * 1e6,
+    );
+    const cost = unit === 'Gb/s' ? ` /cpu ${median(costs).toFixed(1)}` : ` ${median(costs).toFixed(0)}us`;
     const ratio = Number.isNaN(reference) ? '' : ` x${(middle / reference).toFixed(2)}`;
-    return `${unit === 'Gb/s' ? middle.toFixed(2) : middle.toFixed(0)}${perCpu}${ratio}`.padStart(width);
+    return `${unit === 'Gb/s' ? middle.toFixed(2) : middle.toFixed(0)}${cost}${ratio}`.padStart(width);
   });
   process.stdout.write(`${`${load} ${loads[load]!.unit}`.padEnd(14)}${cells.join('')}\n`);
 }

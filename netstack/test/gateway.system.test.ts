@@ -285,7 +285,7 @@ describe.skipIf(obstacle !== undefined)(`gateway ${obstacle ?? ''}`, () => {
     });
 
     it('sees IPv6 neighbours by autoconfiguration', async () => {
-      sandbox.run('sysctl -q -w net.ipv6.conf.tap0.accept_ra=2');
+      sandbox.run('echo 2 >/proc/sys/net/ipv6/conf/tap0/accept_ra');
       await until(async () =>
         (await inside(sandbox, 'ip -6 addr show dev tap0 scope global dynamic')).output.includes('fd00:'),
       );

@@ -47,8 +47,7 @@ export class Sandbox {
         ? `ip addr add ${CONTAINER6}/64 dev tap0 nodad; ip -6 route replace default via fd00::2`
         : 'true';
     const result = sandbox.run(
-      `sysctl -q -w net.ipv4.tcp_max_tw_buckets=1000 net.ipv4.ping_group_range='0 0' net.ipv4.ip_unprivileged_port_start=0;
-       ip link set lo up; ip link set tap0 mtu ${mtu} txqueuelen 20000 up; ip addr add ${CONTAINER}/${settings.prefix ?? 24} dev tap0;
+      `ip link set lo up; ip link set tap0 mtu ${mtu} txqueuelen 20000 up; ip addr add ${CONTAINER}/${settings.prefix ?? 24} dev tap0;
        ip route add default via ${GATEWAY}; ${ipv6}`,
     );
     if (result.status !== 0) throw new Error(`Cannot set up the TAP: ${result.stderr}`);

@@ -155,18 +155,26 @@ describe('active open', () => {
 });
 
 describe('data', () => {
-  it('delivers in order and acknowledges at the end of the batch at first, later with a delay', () => {
+  it('acknowledges full segments at once at the beginning, small ones with a delay', () => {
     const peer = established();
+    const full = 'f'.repeat(1460);
     let seq = 1;
-    for (let index = 0; index < 15; index++, seq += 3) {
-      peer.send({ flags: 'P.', seq, ack: 1, payload: 'abc' });
-      peer.expect({ flags: '.', ack: seq + 3 });
+    for (let index = 0; index < 15; index++) {
+      peer.send({ flags: '.', seq, ack: 1, payload: full });
+      seq += full.length;
+      peer.expect({ flags: '.', ack: seq });
     }
+    peer.send({ flags: '.', seq, ack: 1, payload: full });
+    seq += full.length;
+    peer.expectNothing();
+    peer.send({ flags: '.', seq, ack: 1, payload: full });
+    seq += full.length;
+    peer.expect({ flags: '.', ack: seq });
     peer.send({ flags: 'P.', seq, ack: 1, payload: 'abc' });
     peer.expectNothing();
     peer.elapse(5);
     peer.expect({ flags: '.', ack: seq + 3 });
-    expect(peer.app.bytes.toString()).toBe('abc'.repeat(16));
+    expect(peer.app.bytes.toString()).toBe(`${full.repeat(17)}abc`);
   });
 
   it('queues what came out of order and reports it', () => {
@@ -187,8 +195,8 @@ describe('data', () => {
   it('trims what it has already, and what is beyond the window', () => {
     const peer = established();
     peer.send({ flags: '.', seq: 1, ack: 1, payload: 'abcdef' });
+    peer.expectNothing();
     peer.send({ flags: '.', seq: 3, ack: 1, payload: 'cdefgh' });
-    peer.expect({ ack: 7 });
     peer.expect({ ack: 9 });
     expect(peer.app.bytes.toString()).toBe('abcdefgh');
   });
@@ -331,6 +339,7 @@ describe('closing', () => {
   it('is closed by the peer first: CLOSE-WAIT, LAST-ACK, CLOSED', () => {
     const peer = established();
     peer.send({ flags: 'F.', seq: 1, ack: 1 });
+    peer.elapse(5);
     peer.expect({ flags: '.', ack: 2 });
     expect([peer.connection?.state, peer.app.gotEnd]).toEqual(['CLOSE-WAIT', true]);
     peer.app.ends = true;
@@ -360,6 +369,7 @@ describe('closing', () => {
     peer.send({ flags: '.', seq: 1, ack: 2 });
     expect(peer.connection?.state).toBe('FIN-WAIT-2');
     peer.send({ flags: '.', seq: 1, ack: 2, payload: 'more' });
+    peer.elapse(5);
     peer.expect({ flags: '.', ack: 5 });
     peer.send({ flags: 'F.', seq: 5, ack: 2 });
     peer.expect({ flags: '.', seq: 2, ack: 6 });
@@ -380,6 +390,7 @@ describe('closing', () => {
     peer.connection?.pump();
     peer.take();
     peer.send({ flags: 'F.', seq: 1, ack: 1 });
+    peer.elapse(5);
     peer.expect({ flags: '.', ack: 2 });
     expect(peer.connection?.state).toBe('CLOSING');
     peer.send({ flags: '.', seq: 2, ack: 2 });
@@ -512,6 +523,7 @@ describe('resets and intruders', () => {
     peer.send({ flags: '.', seq: 1, ack: 1, timestamps: [900, 1], payload: 'old' });
     peer.expect({ flags: '.', ack: 1 });
     peer.send({ flags: '.', seq: 1, ack: 1, timestamps: [1002, 1], payload: 'new' });
+    peer.elapse(5);
     const { timestamps } = peer.expect({ flags: '.', ack: 4 });
     expect(timestamps?.[1]).toBe(1002);
     expect(peer.app.bytes.toString()).toBe('new');

@@ -120,7 +120,7 @@ class Exchange {
     if (!this.#open) return;
     this.#open = false;
     this.#timer.dispose();
-    this.#watch.close();
+    this.#watch.release();
     libc.close(this.#fd);
   }
 

@@ -17,6 +17,8 @@ export interface Watch {
   modify(events: number): void;
   /** Stops watching. The descriptor stays open. Repeating it does nothing. */
   close(): void;
+  /** As `close`, for a descriptor that is closed right after and has no duplicate: the kernel forgets it then by itself. */
+  release(): void;
 }
 
 interface Entry {
@@ -58,6 +60,9 @@ export class EventLoop {
         if (this.#entries[fd] !== entry) return;
         this.#entries[fd] = undefined;
         this.#epoll.delete(fd);
+      },
+      release: () => {
+        if (this.#entries[fd] === entry) this.#entries[fd] = undefined;
       },
     };
   }

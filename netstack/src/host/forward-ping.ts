@@ -118,7 +118,7 @@ class PingFlow {
   close(): void {
     this.#onClose();
     this.#idle.dispose();
-    this.#watch.close();
+    this.#watch.release();
     libc.close(this.#fd);
   }
 

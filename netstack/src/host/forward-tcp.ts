@@ -2,7 +2,7 @@
 import type { Connection } from '../tcp/connection.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { errno, libc } from '../sys/libc.ts';
-import { SOCKET_OPTION, connectSocket, setOption, tcpSocket } from '../sys/socket.ts';
+import { connectSocket, tcpSocket } from '../sys/socket.ts';
 import type { EventLoop } from './event-loop.ts';
 import { HostStream, refuse } from './host-stream.ts';
 import type { HostTrouble } from './host-trouble.ts';
@@ -32,7 +32,6 @@ export class TcpForwarder {
       connection.refuse('unreachable');
       return;
     }
-    setOption(fd, SOCKET_OPTION.TCP_NODELAY, 1);
     const error = connectSocket(fd, { address, port: connection.localPort });
     if (error !== 0 && error !== ERRNO.EINPROGRESS) {
       libc.close(fd);

@@ -157,7 +157,7 @@ class UdpFlow {
   close(): void {
     this.#onClose();
     this.#idle.dispose();
-    this.#watch.close();
+    this.#watch.release();
     libc.close(this.#fd);
   }
 

@@ -9,7 +9,7 @@ import type { Connection } from '../tcp/connection.ts';
 import type { CloseReason, StreamApplication } from '../tcp/stream-application.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { addressOf, errno, libc } from '../sys/libc.ts';
-import { MESSAGE, SHUT_WR, pendingError, resetOnClose } from '../sys/socket.ts';
+import { MESSAGE, SHUT_WR, SOCKET_OPTION, pendingError, resetOnClose, setOption } from '../sys/socket.ts';
 import { EPOLL } from './event-loop.ts';
 import type { EventLoop, Watch } from './event-loop.ts';
 import { outgoingBytes } from './outgoing-bytes.ts';
@@ -25,6 +25,13 @@ export class HostStream implements StreamApplication {
   /** connect(2) has not ended yet; the connection waits for it to be accepted. */
   #connecting: boolean;
   #open = true;
+  /** The last edge of epoll says that there is something to read. */
+  #readable = false;
+  /** The peer has ended its stream: there is an end to be read behind the data, without an edge of its own. */
+  #ending = false;
+  /** Bytes of the outgoing stream that were peeked at, from the first one not acknowledged. */
+  #seen = 0;
+  #sends = 0;
 
   /** Takes over the socket. `connecting`: its connect(2) is under way, and decides whether the connection is accepted. */
   constructor(loop: EventLoop, fd: number, connection: Connection, connecting: boolean) {
@@ -40,6 +47,8 @@ export class HostStream implements StreamApplication {
   }
 
   receive(bytes: Uint8Array, start: number, length: number): number {
+    // Nagle's algorithm holds back no first segment; the option is not worth a system call for connections of one request.
+    if (++this.#sends === 2) setOption(this.#fd, SOCKET_OPTION.TCP_NODELAY, 1);
     const sent = libc.send(this.#fd, addressOf(bytes) + start, length, MESSAGE.DONTWAIT | MESSAGE.NOSIGNAL);
     if (sent >= 0) return sent;
     if (errno() !== ERRNO.EAGAIN) this.#fail();
@@ -51,13 +60,22 @@ export class HostStream implements StreamApplication {
   }
 
   peek(position: number, target: Uint8Array, at: number, length: number): number {
+    const fresh = position >= this.#seen;
+    if (fresh && !this.#readable) return 0;
     const count = this.#outgoing.peek(position, target, at, length);
-    if (count !== undefined) return count;
-    this.#fail();
-    return 0;
+    if (count === undefined) {
+      this.#fail();
+      return 0;
+    }
+    if (fresh && count >= 0) {
+      this.#seen = position + count;
+      if (count < length) this.#readable = this.#ending && count > 0;
+    }
+    return count;
   }
 
   acknowledged(count: number): void {
+    this.#seen -= count;
     this.#outgoing.acknowledged(count);
   }
 
@@ -74,11 +92,15 @@ export class HostStream implements StreamApplication {
       this.#fail();
       return;
     }
+    if ((events & (EPOLL.IN | EPOLL.RDHUP)) !== 0) this.#readable = true;
+    if ((events & EPOLL.RDHUP) !== 0) this.#ending = true;
     if ((events & EPOLL.OUT) !== 0) this.#connection.resume();
-    if ((events & (EPOLL.IN | EPOLL.RDHUP)) !== 0 && this.#open) this.#connection.pump();
+    if (this.#readable && this.#open) this.#connection.pump();
   }
 
   #connected(events: number): void {
+    this.#readable = (events & (EPOLL.IN | EPOLL.RDHUP)) !== 0;
+    this.#ending = (events & EPOLL.RDHUP) !== 0;
     const error = (events & (EPOLL.ERR | EPOLL.HUP)) !== 0 ? pendingError(this.#fd) : 0;
     if (error === 0 && (events & EPOLL.OUT) === 0) return;
     this.#connecting = false;
@@ -99,7 +121,7 @@ export class HostStream implements StreamApplication {
   #close(reset: boolean): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#watch.close();
+    this.#watch.release();
     if (reset) resetOnClose(this.#fd);
     libc.close(this.#fd);
   }

@@ -18,26 +18,29 @@ export interface OutgoingBytes {
 
 /** Picks what the kernel can do. */
 export function outgoingBytes(fd: number): OutgoingBytes {
-  return setOption(fd, SOCKET_OPTION.PEEK_OFF, 0) === 0 ? new PeekedBytes(fd) : new BufferedBytes(fd);
+  peekOffsetsWork ??= setOption(fd, SOCKET_OPTION.PEEK_OFF, -1) === 0;
+  return peekOffsetsWork ? new PeekedBytes(fd) : new BufferedBytes(fd);
 }
+
+let peekOffsetsWork: boolean | undefined;
 
 class PeekedBytes implements OutgoingBytes {
   readonly #fd: number;
-  /** The kernel's peek offset. */
-  #offset = 0;
+  /** The kernel's peek offset; -1: off, peeks start at the first byte. Requests and answers never need it on. */
+  #offset = -1;
 
   constructor(fd: number) {
     this.#fd = fd;
   }
 
   peek(position: number, target: Uint8Array, at: number, length: number): number | undefined {
-    if (position !== this.#offset) {
+    if (position !== this.#offset && (position > 0 || this.#offset > 0)) {
       setOption(this.#fd, SOCKET_OPTION.PEEK_OFF, position);
       this.#offset = position;
     }
     const count = libc.recv(this.#fd, addressOf(target) + at, length, MESSAGE.PEEK | MESSAGE.DONTWAIT);
     if (count > 0) {
-      this.#offset += count;
+      if (this.#offset >= 0) this.#offset += count;
       return count;
     }
     if (count === 0) return STREAM_END;
@@ -52,7 +55,7 @@ class PeekedBytes implements OutgoingBytes {
       left -= taken;
     }
     // The kernel moves its offset along with what was taken (sk_peek_offset_bwd).
-    this.#offset = Math.max(0, this.#offset - count);
+    if (this.#offset >= 0) this.#offset = Math.max(0, this.#offset - count);
   }
 }
 

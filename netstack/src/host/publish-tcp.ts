@@ -81,7 +81,6 @@ export class TcpPublisher {
     const { stack, translation, loop } = this.#context;
     const { address: remote, port: remotePort } = this.#container;
     const local = translation.inward(peer.address, remote.version);
-    setOption(fd, SOCKET_OPTION.TCP_NODELAY, 1);
     function application(connection: Connection): HostStream {
       return new HostStream(loop, fd, connection, false);
     }

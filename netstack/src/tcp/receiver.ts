@@ -13,7 +13,10 @@ import type { Connection } from './connection.ts';
 import { OutOfOrder } from './out-of-order.ts';
 import { advance, before, distance, later } from './sequence.ts';
 
-/** Segments that are acknowledged without delay at the start, so that a peer's slow start is not slowed further. */
+/**
+ * Full segments that are acknowledged without delay at the start, so that a peer's slow start is not slowed further. Small ones are
+ * most likely requests, whose answers can carry the acknowledgement.
+ */
 const QUICK_ACKS = 16;
 /** Bytes that make an acknowledgement due at the end of the batch. */
 const DUE_BYTES = 16_384;
@@ -89,9 +92,10 @@ export class Receiver {
       this.next = advance(this.next, 1);
       this.edge = later(this.edge, this.next);
       this.#finished = true;
-      this.due = true;
+      // Like a small segment: our own FIN is likely to follow.
+      this.unacknowledged++;
     } else if (fin) this.due = true;
-    this.#schedule();
+    this.#schedule(length);
   }
 
   /** The application can take more. */
@@ -196,10 +200,10 @@ export class Receiver {
     layer.memory += this.outOfOrder.add(sequence, bytes, start, length);
   }
 
-  #schedule(): void {
+  #schedule(length: number): void {
     const { sender } = this.#connection;
-    if (this.unacknowledged >= Math.min(DUE_BYTES, 2 * sender.mss) || (this.unacknowledged > 0 && this.#quick > 0))
-      this.due = true;
+    const quick = this.#quick > 0 && length >= Math.min(sender.mss, 1000);
+    if (quick || this.unacknowledged >= Math.min(DUE_BYTES, 2 * sender.mss)) this.due = true;
     if (this.due) this.#connection.acknowledgeLater();
     else if (this.unacknowledged > 0) this.#connection.timers.delayAcknowledgement();
   }

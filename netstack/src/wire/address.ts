@@ -14,10 +14,7 @@ export class IpAddress {
   constructor(bytes: Uint8Array) {
     this.version = bytes.length === 4 ? 4 : 6;
     this.bytes = bytes;
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const words: number[] = [];
-    for (let at = 0; at < bytes.length; at += 4) words.push(view.getUint32(at));
-    this.words = words;
+    this.words = bytes.length === 4 ? [wordAt(bytes, 0)] : [0, 4, 8, 12].map((at) => wordAt(bytes, at));
   }
 
   /** Reads `text`; undefined when it is no address. Zone suffixes (`%eth0`) are not taken. */
@@ -39,7 +36,9 @@ export class IpAddress {
   }
 
   equals(other: IpAddress): boolean {
-    return this.version === other.version && this.words.every((word, index) => word === other.words[index]);
+    if (this.version !== other.version) return false;
+    for (let index = 0; index < this.words.length; index++) if (this.words[index] !== other.words[index]) return false;
+    return true;
   }
 
   /** Whether the address at `at` in a packet (of the same version) is this one. */
@@ -83,10 +82,18 @@ export class IpAddress {
   }
 }
 
+function wordAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
+
 /** A block of addresses: 10.88.0.0/16. */
 export class Subnet {
   readonly address: IpAddress;
   readonly prefix: number;
+  /** For IPv4: the all-ones address, the all-zeros address, and the mask as an address; for IPv6 of no meaning. */
+  readonly broadcast: IpAddress;
+  readonly network: IpAddress;
+  readonly mask: IpAddress;
 
   constructor(address: IpAddress, prefix: number) {
     if (!Number.isInteger(prefix) || prefix < 0 || prefix > address.bytes.length * 8) {
@@ -96,26 +103,18 @@ export class Subnet {
     }
     this.address = address;
     this.prefix = prefix;
+    const word = address.words[0]!;
+    this.broadcast = wordAddress((word | ~this.#mask(0)) >>> 0);
+    this.network = wordAddress((word & this.#mask(0)) >>> 0);
+    this.mask = wordAddress(this.#mask(0) >>> 0);
   }
 
   contains(address: IpAddress): boolean {
     if (address.version !== this.address.version) return false;
-    return address.words.every((word, index) => ((word ^ this.address.words[index]!) & this.#mask(index)) === 0);
-  }
-
-  /** IPv4: the subnet's own broadcast address. */
-  get broadcast(): IpAddress {
-    return wordAddress((this.address.words[0]! | ~this.#mask(0)) >>> 0);
-  }
-
-  /** IPv4: the mask as an address, 255.255.0.0. */
-  get mask(): IpAddress {
-    return wordAddress(this.#mask(0) >>> 0);
-  }
-
-  /** IPv4: the subnet's all-zeros address. */
-  get network(): IpAddress {
-    return wordAddress((this.address.words[0]! & this.#mask(0)) >>> 0);
+    const own = this.address.words;
+    for (let index = 0; index < own.length; index++)
+      if (((own[index]! ^ address.words[index]!) & this.#mask(index)) !== 0) return false;
+    return true;
   }
 
   #mask(word: number): number {
