@@ -10,6 +10,9 @@ import { join } from 'node:path';
 import { adoptContainers } from '../engine/ending.ts';
 import { EngineContext } from '../engine/context.ts';
 import { sweepVolumes } from '../engine/volumes.ts';
+import { findHolder } from '../holder/holder.ts';
+import { removeMount } from '../image-server/client.ts';
+import { listMounts } from '../image-server/mount-record.ts';
 import { openState } from '../state/paths.ts';
 import { Poller } from '../sys/poller.ts';
 import { AgentServer } from './server.ts';
@@ -46,13 +49,20 @@ async function run(): Promise<void> {
   leaveWhenIdle(context, server);
 }
 
+/** With nothing running, image mounts are but memory: their servers end with them. */
+async function leave(context: EngineContext): Promise<void> {
+  const holder = findHolder(context.paths);
+  for (const { key } of listMounts(context.paths)) await removeMount(context.paths, holder, key);
+  await context.close();
+}
+
 function leaveWhenIdle(context: EngineContext, server: AgentServer): void {
   let idleSince = Date.now();
   setInterval(() => {
     if (context.running.size > 0 || server.busy) idleSince = Date.now();
     if (Date.now() - idleSince > IDLE_MINUTES * 60_000) {
       server.close();
-      void context.close().then(() => process.exit(0));
+      void leave(context).finally(() => process.exit(0));
     }
   }, 10_000).unref();
 }

@@ -46,7 +46,10 @@ export class RunningContainer {
     this.exited = new Promise((resolve) => (this.#resolve = resolve));
     const { connection, exited, fds } = takeMonitorFds(paths, id, 'agent');
     this.#connection = connection;
-    this.#pump = new OutputPump(poller, new LogWriter(folder), fds, terminal, report);
+    // The write end of its stdin is for clients: held here as well, stdin would never end.
+    const sources = terminal ? fds : fds.slice(0, 2);
+    for (const fd of fds.slice(sources.length)) closeSync(fd);
+    this.#pump = new OutputPump(poller, new LogWriter(folder), sources, terminal, report);
     if (exited) queueMicrotask(() => this.#end());
     else poller.watch(connection, () => this.#receive());
   }

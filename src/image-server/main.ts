@@ -18,7 +18,7 @@ const MAX_REQUEST = 64;
 
 const [server, run] = process.argv.slice(2) as [ServerName, string];
 const loop = new EventLoop();
-const mounts = new MountServer(loop, run, server);
+const mounts = new MountServer(loop, run, server, () => process.exit(0));
 mounts.scan(true);
 
 const address = socketAddress(join(run, `${server}.sock`));

@@ -21,9 +21,12 @@ export class MountServer {
   readonly #loop: EventLoop;
   readonly #run: string;
   readonly #server: ServerName;
+  readonly #idle: () => void;
   readonly #served = new Set<string>();
 
-  constructor(loop: EventLoop, run: string, server: ServerName) {
+  /** `idle` is called when the last mount is gone. */
+  constructor(loop: EventLoop, run: string, server: ServerName, idle: () => void) {
+    this.#idle = idle;
     this.#loop = loop;
     this.#run = run;
     this.#server = server;
@@ -53,6 +56,7 @@ export class MountServer {
         onClose: () => {
           this.#served.delete(record.key);
           content.close();
+          if (this.#served.size === 0) this.#idle();
         },
       });
       this.#served.add(record.key);
