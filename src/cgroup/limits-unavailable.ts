@@ -11,7 +11,9 @@ export class LimitsUnavailable extends Error {
 
   /** `what` are the controllers whose limits were asked for; empty where that is not known. */
   constructor(what: readonly string[], { reason, mend }: Obstacle) {
-    super(`Cannot limit ${what.length === 0 ? 'resources' : what.join(', ')}: ${reason}. ${mend}`);
+    super(
+      `Cannot limit ${what.length === 0 ? 'resources' : what.join(', ')}: ${reason}. An administrator can mend it: ${mend}`,
+    );
     this.reason = reason;
     this.mend = mend;
   }

@@ -10,7 +10,7 @@ export interface Obstacle {
 export function version1(reason: string): Obstacle {
   return {
     reason,
-    mend: "An administrator can switch it to version 2: add systemd.unified_cgroup_hierarchy=1 to the kernel's command line and reboot",
+    mend: "add systemd.unified_cgroup_hierarchy=1 to the kernel's command line, for version 2, and reboot",
   };
 }
 
@@ -19,7 +19,7 @@ export function missingControllers(missing: readonly string[], uid: number): Obs
   return {
     reason: `the cgroup controller${plural ? 's' : ''} ${missing.join(', ')} ${plural ? 'are' : 'is'} not delegated to you`,
     mend:
-      'An administrator can mend it: sudo mkdir -p /etc/systemd/system/user@.service.d && ' +
+      'sudo mkdir -p /etc/systemd/system/user@.service.d && ' +
       String.raw`printf '[Service]\nDelegate=cpu cpuset io memory pids\n' | ` +
       'sudo tee /etc/systemd/system/user@.service.d/delegate.conf && ' +
       `sudo systemctl daemon-reload && sudo systemctl restart user@${uid}`,
@@ -34,7 +34,7 @@ export function noDelegation(uid: number, tried: string): Obstacle {
       reason:
         'no part of the cgroup tree is writable for you, and this host does not run systemd, which could make one',
       mend:
-        `An administrator can hand you one: sudo mkdir /sys/fs/cgroup/${user} && ` +
+        `sudo mkdir /sys/fs/cgroup/${user} && ` +
         `sudo chown ${user} /sys/fs/cgroup/${user} /sys/fs/cgroup/${user}/cgroup.procs ` +
         `/sys/fs/cgroup/${user}/cgroup.subtree_control, and move your login shell into it`,
     };
@@ -44,7 +44,7 @@ export function noDelegation(uid: number, tried: string): Obstacle {
       tried === ''
         ? `no systemd runs for you that could make a cgroup (no socket in /run/user/${uid})`
         : `your systemd does not make a cgroup for us (${tried})`,
-    mend: `An administrator can have one run for you: sudo loginctl enable-linger ${userName(uid)}, then log in again`,
+    mend: `sudo loginctl enable-linger ${userName(uid)}, then log in again`,
   };
 }
 
