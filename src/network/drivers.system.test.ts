@@ -1,6 +1,10 @@
+import { unmet } from '../../test/helpers/requirements.ts';
 import { testDriver } from './testing/driver-suite.ts';
 
-testDriver('none', { namespace: 'private', addresses: false });
-testDriver('host', { namespace: 'host', addresses: false });
-testDriver('bridge', { namespace: 'private', addresses: true, link: 'bridge' });
-testDriver('bridge', { namespace: 'private', addresses: true, link: 'tap' });
+const plain = await unmet(['user-namespaces', 'busybox']);
+const bridged = await unmet(['user-namespaces', 'busybox', 'dev-net-tun']);
+
+testDriver('none', { namespace: 'private', addresses: false, obstacle: plain });
+testDriver('host', { namespace: 'host', addresses: false, obstacle: plain });
+testDriver('bridge', { namespace: 'private', addresses: true, link: 'bridge', obstacle: bridged });
+testDriver('bridge', { namespace: 'private', addresses: true, link: 'tap', obstacle: bridged });

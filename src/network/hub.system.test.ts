@@ -1,5 +1,6 @@
 /** rtnetlink against the kernel, in a hub. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { unmet } from '../../test/helpers/requirements.ts';
 import { HOLDER_FD } from '../holder/holder-plan.ts';
 import { takeHolderFd } from '../holder/holder.ts';
 import { NetlinkSocket } from '../sys/netlink.ts';
@@ -19,12 +20,20 @@ import { TestHost } from './testing/test-host.ts';
 let host: TestHost;
 let netlink: NetlinkSocket;
 
+const obstacle = await unmet(['user-namespaces']);
+
 beforeAll(async () => {
+  if (obstacle !== undefined) return;
   host = await TestHost.create();
   netlink = new NetlinkSocket(takeHolderFd(host.holder, HOLDER_FD.netlink));
 });
 
+beforeEach((context) => {
+  if (obstacle !== undefined) context.skip(obstacle);
+});
+
 afterAll(async () => {
+  if (obstacle !== undefined) return;
   netlink.close();
   await host[Symbol.asyncDispose]();
 });

@@ -8,7 +8,7 @@ import { Networks, type NetworksOptions } from '../networks.ts';
 import type { Parent } from './test-container.ts';
 
 /** How long network processes stay in tests, in ms. */
-export const testIdle = 1500;
+export const testIdle = 800;
 
 /** How long they may take to answer, in ms: long enough for a busy machine. */
 export const testPatience = 3000;
