@@ -1,6 +1,9 @@
 /**
  * A user-space TCP/IP stack and the gateway built on it. See README.md.
  *
+ * Two layers can be used by themselves: {@link Gateway}, which joins a TAP to the host's sockets, and {@link Stack}, the stack alone,
+ * over any {@link Device}.
+ *
  * A process that serves a network:
  *
  *     const loop = new EventLoop();
@@ -27,3 +30,18 @@ export type { TapCounters, TapOptions } from './link/tap.ts';
 export { openTun } from './sys/tun.ts';
 export { takeFd } from './sys/process-fd.ts';
 export { hostResolvers } from './host/resolvers.ts';
+export { Stack } from './stack/stack.ts';
+export type { StackOptions } from './stack/stack.ts';
+export { Timer, TimerQueue } from './stack/timer-queue.ts';
+export { IpAddress, Subnet } from './wire/address.ts';
+export { CHECKSUM, Frame, HEADROOM, NO_OFFLOADS, SEGMENTATION } from './link/device.ts';
+export type { Device, Offloads } from './link/device.ts';
+export { pair } from './link/pair.ts';
+export type { PairOptions } from './link/pair.ts';
+export { FaultInjector, seededRandom } from './link/fault-injector.ts';
+export type { Faults } from './link/fault-injector.ts';
+export { CapturingDevice, PacketCapture } from './link/pcap.ts';
+export type { Connection } from './tcp/connection.ts';
+export { STREAM_END } from './tcp/stream-application.ts';
+export type { CloseReason, StreamApplication } from './tcp/stream-application.ts';
+export type { TcpLimits } from './tcp/tcp-limits.ts';

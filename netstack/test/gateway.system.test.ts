@@ -275,6 +275,20 @@ describe.skipIf(obstacle !== undefined)(`gateway ${obstacle ?? ''}`, () => {
     });
   });
 
+  describe('peers with an address of their own', () => {
+    it('appear under it, for TCP and UDP; ping goes out where the host permits it and is never forged', () => {
+      const program = join(import.meta.dirname, 'real-addresses.ts');
+      const script = `ip link set lo up && ip addr add 198.51.100.1/32 dev lo && exec ${process.execPath} ${program}`;
+      const { stdout, stderr } = spawnSync('unshare', ['-Urn', 'sh', '-c', script], {
+        encoding: 'utf8',
+        timeout: 30_000,
+      });
+      expect(stderr).toContain('ping_group_range');
+      const icmp = expect.objectContaining({ replies: 2, unsupported: 1 }) as object;
+      expect(JSON.parse(stdout)).toEqual({ tcp: true, udp: true, ping: true, forged: false, icmp });
+    });
+  });
+
   describe('guarding the link', () => {
     it('drops frames with somebody else’s address', async () => {
       const before = (await stats()).dropped['spoofedSource'] ?? 0;
