@@ -1,6 +1,7 @@
 import type { Digest } from './digest.ts';
 import type { RegistryOptions } from './registry/registry-client.ts';
 import { StoreLayout } from './store/layout.ts';
+import { keepReserve } from './store/reserve.ts';
 import { defaultUnpackLimits, type UnpackLimits } from './unpack/limits.ts';
 
 export interface ImageStoreOptions {
@@ -27,6 +28,7 @@ export interface ImageStore {
 export function openImageStore(root: string, options: ImageStoreOptions = {}): ImageStore {
   const layout = new StoreLayout(root);
   layout.create();
+  keepReserve(layout);
   return { layout, limits: { ...defaultUnpackLimits, ...options.limits }, options, filesDir: layout.files };
 }
 

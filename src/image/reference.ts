@@ -35,7 +35,6 @@ const digest = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{
 
 const referencePattern = new RegExp(`^(?:(${domain})/)?(${path})(?::(${tag}))?(?:@(${digest}))?$`);
 const identifierPattern = /^[a-f0-9]{64}$/;
-const tagPattern = new RegExp(`^${tag}$`);
 
 /** Parses what a user types. Throws INVALID in Docker's words. The tag stays absent where none is given. */
 export function parseReference(text: string): Reference {
@@ -66,10 +65,6 @@ export function parseReference(text: string): Reference {
 /** `:latest` where neither tag nor digest says which image is meant. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: DEFAULT_TAG } : reference;
-}
-
-export function isTag(text: string): boolean {
-  return tagPattern.test(text);
 }
 
 /** `docker.io/library/debian` */

@@ -193,7 +193,11 @@ test('a full disk leaves no image and one clear line, and with room the pull goe
     'find "$1/images/partial" -type f -size +1000k | grep . || exit 6',
     'mount -o remount,size=40m "$1"',
     'pull "$@" || exit 7',
-    'grep -q localhost "$1/images/index.json"',
+    'grep -q localhost "$1/images/index.json" || exit 8',
+    // To the last byte, and still an image can be removed.
+    'cat /dev/zero > "$1/filler" 2>/dev/null; echo x > "$1/more" 2>/dev/null && [ -s "$1/more" ] && exit 9',
+    '"$2" --conditions=source --no-warnings "$3" "$1/images" "$4" remove || exit 10',
+    '! grep -q localhost "$1/images/index.json"',
   ].join('\n');
   const { status, stderr, stdout } = await run('unshare', [
     ...['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh'],

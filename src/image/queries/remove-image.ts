@@ -5,6 +5,7 @@ import type { ImageStore, ImageUser, ImageUsers } from '../image-store.ts';
 import { parseReference, repositoryName } from '../reference.ts';
 import { noteRemoval } from '../store/activity.ts';
 import { unnameImage, updateIndex, type IndexEntry } from '../store/index-file.ts';
+import { keepReserve, withReserve } from '../store/reserve.ts';
 import { tidyUp } from '../store/sweep.ts';
 import { familiarize, findImage, indexedImages, type FoundImage, type IndexedImage } from './stored-images.ts';
 
@@ -27,17 +28,21 @@ interface Plan {
  */
 export async function removeImage(store: ImageStore, text: string, options: RemovalOptions): Promise<RemovalStep[]> {
   let steps: readonly RemovalStep[] = [];
-  await updateIndex(store.layout, (entries) => {
+  const { layout } = store;
+  await withReserve(layout, () => updateIndex(layout, change));
+  tidyUp(layout);
+  keepReserve(layout);
+  return [...steps];
+
+  function change(entries: readonly IndexEntry[]): readonly IndexEntry[] {
     const found = findImage(store, text, entries);
     const plan = planRemoval(store, entries, found, options);
     const gone = entries.filter((entry) => !plan.entries.some(({ digest }) => digest === entry.digest));
     // First the note, then the index: killed in between, the note finds that everything is still needed.
-    if (gone.length > 0) noteRemoval(store.layout, digestsOf(gone));
+    if (gone.length > 0) noteRemoval(layout, digestsOf(gone));
     steps = plan.steps;
     return plan.entries;
-  });
-  tidyUp(store.layout);
-  return [...steps];
+  }
 }
 
 function planRemoval(

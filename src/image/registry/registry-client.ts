@@ -88,9 +88,9 @@ export class RegistryClient {
     signal: AbortSignal | undefined,
   ): Promise<Digest | undefined> {
     return this.#retrying(async () => {
-      const response = await this.#manifestRequest('HEAD', repository, tag, name, signal);
-      response.body.resume();
-      const digest = response.headers['docker-content-digest'];
+      const response = await this.#manifestRequest('HEAD', repository, tag, name, signal).catch(ignoreNoHead);
+      response?.body.resume();
+      const digest = response?.headers['docker-content-digest'];
       return isDigest(digest) ? digest : undefined;
     }, signal);
   }
@@ -260,6 +260,13 @@ function manifestAction(status: number, name: string): string {
 function rangeStart(response: HttpResponse): number {
   const match = /^bytes ([0-9]+)-/.exec(response.headers['content-range'] ?? '');
   return match ? Number(match[1]) : -1;
+}
+
+/** A registry may not know HEAD (501, 405, 400…): then the manifest itself has to be fetched. */
+function ignoreNoHead(error: unknown): undefined {
+  const status = error instanceof RegistryError ? error.status : undefined;
+  if (status === undefined || [401, 403, 404, 429].includes(status)) throw error;
+  return undefined;
 }
 
 function isRefused(error: unknown): boolean {

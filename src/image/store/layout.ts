@@ -11,6 +11,7 @@
  *   temporary/                                   files without a name yet
  *   locks/                                       `index`, `store` (shared: somebody adds; exclusive: somebody deletes), one per layer
  *   unfinished/                                  one locked file per running pull; an unlocked one was killed and is to be tidied up
+ *   reserve                                      room for a removal on a full disk
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,6 +32,7 @@ export class StoreLayout {
   readonly temporary: string;
   readonly locks: string;
   readonly unfinished: string;
+  readonly reserve: string;
 
   constructor(root: string) {
     this.root = root;
@@ -44,6 +46,7 @@ export class StoreLayout {
     this.temporary = join(root, 'temporary');
     this.locks = join(root, 'locks');
     this.unfinished = join(root, 'unfinished');
+    this.reserve = join(root, 'reserve');
   }
 
   /** Makes what is missing. */

@@ -35,6 +35,7 @@ export function tidyUp(layout: StoreLayout, now = Date.now()): void {
     if (ripe.length > 0)
       sweepEverything(layout, live, { leftovers: now - LEFTOVER_LIFE, partials: now - PARTIAL_LIFE });
     for (const { path } of [...removals, ...ripe]) rmSync(path, { force: true });
+    removeLayerLocks(layout);
   });
 }
 
@@ -88,6 +89,13 @@ function readableRecord(layout: StoreLayout, digest: Digest): ImageRecord[] {
   }
 }
 
+/** Nobody adds, so nobody holds one or waits for one. */
+function removeLayerLocks(layout: StoreLayout): void {
+  for (const name of readdirSync(layout.locks)) {
+    if (digestName.test(name)) rmSync(join(layout.locks, name), { force: true });
+  }
+}
+
 /** Removes layers' lists, and then the contents that no other list names. */
 function removeLayers(layout: StoreLayout, layers: ReadonlySet<string>): void {
   const lists = [...layers].map((name) => join(layout.layers, name)).filter((path) => existsSync(path));
@@ -117,10 +125,13 @@ function sweepEverything(layout: StoreLayout, live: LiveSet, before: { leftovers
   }
   removeDead(layout.blobs, live.blobs, before.partials);
   removeDead(layout.partial, new Set(), before.partials);
-  // Nobody adds, so nobody has files without a name or locks of layers.
+  // Nobody adds, so nobody has files without a name.
   for (const name of readdirSync(layout.temporary)) rmSync(join(layout.temporary, name), { force: true });
-  for (const name of readdirSync(layout.locks)) {
-    if (digestName.test(name)) rmSync(join(layout.locks, name), { force: true });
+  // Others may just be replacing the index or noting a removal, which takes them no day.
+  for (const folder of [layout.root, layout.unfinished]) {
+    for (const name of readdirSync(folder)) {
+      if (name.endsWith('.tmp')) removeOlder(join(folder, name), before.leftovers === Infinity ? 0 : before.leftovers);
+    }
   }
 }
 
