@@ -30,7 +30,7 @@ test('doctor has a line for each thing that trun needs', async () => {
     /user namespace/i,
     /\/dev\/fuse/,
     /\/dev\/net\/tun/,
-    /subuid|subordinate/i,
+    /newuidmap|subuid/i,
     /cgroup/i,
     /overlay/i,
   ]) {
