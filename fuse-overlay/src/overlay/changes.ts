@@ -2,7 +2,7 @@
 import { Attributes, FileType } from '../server/attributes.ts';
 import { ROOT_NODE } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
-import type { DirectoryListings } from './operations/readdir.ts';
+import type { DirectoryListings } from './directory-listings.ts';
 import type { Union } from './union.ts';
 import type { DirectoryEntries } from './upper/directory-entries.ts';
 
@@ -45,7 +45,7 @@ export function* lowerNames(
   if (!union.isLower(ino)) return;
   const listed = listings.list(ino, true);
   if (typeof listed === 'number') return;
-  for (const { name } of listed) {
+  for (const { name } of listed.names) {
     const child = union.lower.lookup(ino, name, new Attributes());
     if (child > 0) yield { name: name.key(), ino: child };
   }
@@ -108,8 +108,9 @@ function interesting(union: Union): (ino: number) => boolean {
     for (let at = isDirectoryInode ? inode.ino : inode.parent; !above.has(at);) {
       above.add(at);
       if (at === ROOT_NODE) break;
-      at = union.lower.parent(at);
-      if (at === 0) return () => true;
+      const place = union.lower.place(at);
+      if (!place) return () => true;
+      at = place.parent;
     }
   }
   return (ino) => above.has(ino);

@@ -4,7 +4,7 @@ import { Attributes, FileType } from '../server/attributes.ts';
 import { checked } from '../sys/errors.ts';
 import { listChanges, type UnionChange } from './changes.ts';
 import { openContents } from './operations/contents.ts';
-import type { DirectoryListings } from './operations/readdir.ts';
+import type { DirectoryListings } from './directory-listings.ts';
 import { xattrsOf } from './operations/xattr.ts';
 import type { Union } from './union.ts';
 

@@ -12,6 +12,11 @@ import { errno } from '../sys/errors.ts';
 import type { Change } from './upper/change.ts';
 import { Journal } from './upper/journal.ts';
 
+export interface Place {
+  readonly parent: number;
+  readonly name: string;
+}
+
 export interface LowerNodes {
   readonly layer: LowerLayer;
   /** Numbers from here on are not the lower layer's. */
@@ -29,8 +34,8 @@ export interface LowerNodes {
   release(ino: number, count: number): number;
   /** Where the node is, as changes for the journal: what a later server needs to find it. */
   origins(ino: number, isKnown: (ino: number) => boolean): Change[];
-  /** A directory that names it, 0 where that is not known. */
-  parent(ino: number): number;
+  /** Where the layer has it; undefined where a number says that by itself. */
+  place(ino: number): Place | undefined;
   /** To be called before a reply that names nodes, so that a successor knows them, too. */
   remember(): void;
   close(): void;
@@ -84,8 +89,8 @@ export class FixedLowerNodes implements LowerNodes {
     return [];
   }
 
-  parent(): number {
-    return 0;
+  place(): undefined {
+    return undefined;
   }
 
   remember(): void {
@@ -110,13 +115,19 @@ export interface LiveLayer extends LowerLayer {
   lookupWith?(directory: number, name: Name, out: Attributes): number;
 }
 
-/** Half of what a number can be: inode numbers of the backing file system below, ours above. */
+/** A quarter of what a number can be: inode numbers of the backing file system are cut to it. */
+const numberLimit = 2 ** 51;
+/** The second half is ours. */
 const firstUpper = 2 ** 52;
 
 /**
  * Of a live layer, whose nodes are numbered as they are looked up: the number is the inode number on disk, and the way to it,
  * directory and name, is kept for as long as the kernel or the journal know the number. A file (`trace`) repeats that for the
  * server that may take over; a change of it is one small append for each LOOKUP or READDIRPLUS that shows something new.
+ *
+ * The layer may change meanwhile. To what the upper layer has changed the union holds on by name (`Union.copyUp`): such a
+ * number stands for whatever has its name in the layer. And where the file system gives the number of a deleted file to a new
+ * one, that gets another number here.
  */
 export class TracedLowerNodes implements LowerNodes {
   readonly layer: LiveLayer;
@@ -127,26 +138,28 @@ export class TracedLowerNodes implements LowerNodes {
   #traceLimit = 8 * 1024 * 1024;
   readonly #rootIno: number;
   readonly #attributes = new AttributesClass();
+  /** Whether the upper layer holds something under the number. */
+  isChanged: (ino: number) => boolean = () => false;
 
   /** `tracePath` undefined: nobody will take over. */
   constructor(layer: LiveLayer, tracePath: string | undefined, takeover: boolean) {
     this.layer = layer;
     layer.getattr(layer.root, this.#attributes);
-    this.#rootIno = this.#attributes.ino % firstUpper;
+    this.#rootIno = this.#attributes.ino % numberLimit;
     this.#known.set(ROOT_NODE, { node: layer.root, parent: ROOT_NODE, name: '', count: 0 });
     if (tracePath === undefined) return;
     if (!takeover) rmSync(tracePath, { force: true });
     this.#trace = Journal.open(
       tracePath,
       (change) => {
-        if (change.kind === 'origin') this.place(change.ino, change.parent, change.name);
+        if (change.kind === 'origin') this.tell(change.ino, change.parent, change.name);
       },
       () => [],
     );
   }
 
   /** Tells where a number is that an earlier server gave out. */
-  place(ino: number, parent: number, name: string): void {
+  tell(ino: number, parent: number, name: string): void {
     if (!this.#known.has(ino)) this.#known.set(ino, { node: 0, parent, name, count: 0 });
   }
 
@@ -155,7 +168,9 @@ export class TracedLowerNodes implements LowerNodes {
     if (directoryNode < 0) return directoryNode;
     const node = this.#layerLookup(directoryNode, name, out);
     if (node < 0) return node;
-    const ino = (out.ino = this.number(out.ino));
+    let ino = this.number(out.ino);
+    if (this.isChanged(ino) && !this.#isSameFile(ino, directory, name, out.nlink)) ino += numberLimit;
+    out.ino = ino;
     const known = this.#known.get(ino);
     if (known?.node) {
       this.layer.forget(node, 1);
@@ -176,6 +191,18 @@ export class TracedLowerNodes implements LowerNodes {
     return result < 0 ? result : node;
   }
 
+  /** The name leads to the file that the number is known for: it is the same name, or another link of it. */
+  #isSameFile(ino: number, directory: number, name: Name, nlink: number): boolean {
+    const known = this.#known.get(ino);
+    if (!known || (known.parent === directory && known.name === name.key())) return true;
+    if (nlink < 2) return false;
+    const parent = this.node(known.parent);
+    const node = parent < 0 ? parent : this.#layerLookup(parent, Name.fromKey(known.name), this.#attributes);
+    if (node < 0) return false;
+    this.layer.forget(node, 1);
+    return this.number(this.#attributes.ino) === ino;
+  }
+
   getattr(ino: number, out: Attributes): number {
     const node = this.node(ino);
     if (node < 0) return node;
@@ -193,7 +220,8 @@ export class TracedLowerNodes implements LowerNodes {
     const node = this.layer.lookup(parent, Name.fromKey(known.name));
     if (node < 0) return -errno.ESTALE;
     const attributes = this.#attributes;
-    if (this.layer.getattr(node, attributes) < 0 || this.number(attributes.ino) !== ino) {
+    const isIt = this.layer.getattr(node, attributes) === 0 && this.number(attributes.ino) === ino % numberLimit;
+    if (!isIt && !this.isChanged(ino)) {
       this.layer.forget(node, 1);
       return -errno.ESTALE;
     }
@@ -201,7 +229,7 @@ export class TracedLowerNodes implements LowerNodes {
   }
 
   number(layerIno: number): number {
-    const ino = layerIno % firstUpper;
+    const ino = layerIno % numberLimit;
     // The root has to be 1; what is 1 on disk, if anything, gets the root's number in exchange.
     if (ino === this.#rootIno) return ROOT_NODE;
     return ino === ROOT_NODE ? this.#rootIno : ino;
@@ -234,8 +262,8 @@ export class TracedLowerNodes implements LowerNodes {
     return changes;
   }
 
-  parent(ino: number): number {
-    return this.#known.get(ino)?.parent ?? 0;
+  place(ino: number): Place | undefined {
+    return ino === ROOT_NODE ? undefined : this.#known.get(ino);
   }
 
   remember(): void {

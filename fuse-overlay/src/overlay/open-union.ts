@@ -4,7 +4,7 @@ import { Attributes } from '../server/attributes.ts';
 import { listChanges, type UnionChange } from './changes.ts';
 import { layerEntries, type LayerExport } from './export-layer.ts';
 import { FixedLowerNodes, TracedLowerNodes, type LowerNodes } from './lower-nodes.ts';
-import { DirectoryListings } from './operations/readdir.ts';
+import { DirectoryListings } from './directory-listings.ts';
 import { Union, type Owner } from './union.ts';
 import { UnionFileSystem } from './union-file-system.ts';
 import { DataPlace } from './upper/inode.ts';
@@ -93,7 +93,8 @@ function tracedNodes(
   readOnly: boolean,
 ): LowerNodes {
   const nodes = new TracedLowerNodes(lower, readOnly ? undefined : join(upperDir, 'seen'), takeover);
-  for (const [ino, { parent, name }] of store.table.origins) nodes.place(ino, parent, name);
+  for (const [ino, { parent, name }] of store.table.origins) nodes.tell(ino, parent, name);
+  nodes.isChanged = (ino) => store.get(ino) !== undefined;
   return nodes;
 }
 

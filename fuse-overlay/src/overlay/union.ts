@@ -101,7 +101,13 @@ export class Union {
   lowerChild(directory: number, name: Name, out: Attributes = this.#attributes): number {
     if (!this.isLower(directory)) return 0;
     const ino = this.lower.lookup(directory, name, out);
-    return ino === -errno.ENOENT ? 0 : ino;
+    if (ino === -errno.ENOENT) return 0;
+    return ino < 0 && this.isLowerGone(directory, ino) ? 0 : ino;
+  }
+
+  /** Of a failure in a lower directory: the layer has none there any more, but ours is still there. */
+  isLowerGone(directory: number, error: number): boolean {
+    return (error === -errno.ESTALE || error === -errno.ENOTDIR) && this.store.get(directory) !== undefined;
   }
 
   /** Answers with the node and counts a reference. */
@@ -158,14 +164,19 @@ export class Union {
   copyUp(ino: number, isRemoval = false): Inode {
     const known = this.store.get(ino);
     if (known) return known;
+    const place = this.lower.place(ino);
+    const directory = place && this.copyUp(place.parent, isRemoval);
     const attributes = this.#attributes;
     const result = this.isLower(ino) ? this.lower.getattr(ino, attributes) : -errno.ESTALE;
     if (result < 0) throw systemError('copy-up', result, `copy up inode ${ino}`);
     if (!isRemoval) this.checkInodes();
     const isFile = (attributes.mode & FileType.mask) === FileType.file;
     const data = isFile && attributes.size > 0 ? DataPlace.lower : DataPlace.none;
-    const origins = this.lower.origins(ino, (each) => this.store.table.origins.has(each));
-    this.store.commit([...origins, lowerImage(ino, attributes, data, this.lower.parent(ino))], isRemoval);
+    const changes = this.lower.origins(ino, (each) => this.store.table.origins.has(each));
+    changes.push(lowerImage(ino, attributes, data, place?.parent ?? 0));
+    // The layer may change: the name stays with this file, whatever becomes of it below.
+    if (directory && !directory.entries!.get(place.name)) changes.push(this.enterName(directory, place.name, ino));
+    this.store.commit(changes, isRemoval);
     return this.store.get(ino)!;
   }
 

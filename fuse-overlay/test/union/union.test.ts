@@ -336,3 +336,34 @@ test('exported and laid over the lower layer it is the same tree', () => {
   expect(hidden).toEqual(tree);
   applied.fs.close();
 });
+
+test('a lower layer that changes: what was written stays under its name, and nowhere else', () => {
+  client.fs.close();
+  layer = new MemoryLayer(false);
+  const etc = layer.add(layer.rootNode, 'etc', FileType.directory | 0o755);
+  const hosts = layer.add(etc, 'hosts', FileType.file | 0o644, { content: Buffer.from('lower') });
+  const owned = layer.add(etc, 'owned', FileType.file | 0o644, { content: Buffer.from('lower') });
+  client = open({}, 'live');
+  const directory = client.lookup(1, 'etc');
+  const number = client.lookup(directory, 'hosts');
+  client.write(number, 5, Buffer.from(' and ours'));
+  client.setattr(client.lookup(directory, 'owned'), { uid: 5 });
+  // The host renames another file over it, and its file system uses the number of the old one again.
+  etc.children.set('hosts', layer.add(layer.rootNode, 'new', FileType.file | 0o600, { content: Buffer.from('newer') }));
+  layer.rootNode.children.set('secret', Object.assign(hosts, { content: Buffer.from('secret') }));
+  etc.children.delete('owned');
+  for (let round = 0; round < 2; round++) {
+    expect(client.lookup(client.lookup(1, 'etc'), 'hosts')).toBe(number);
+    expect(client.readAll(number).toString()).toBe('lower and ours');
+    const secret = client.lookup(1, 'secret');
+    expect(secret).not.toBe(number);
+    expect(client.readAll(secret).toString()).toBe('secret');
+    client.setattr(secret, { mode: 0o400 });
+    expect(client.lookup(directory, 'owned')).toBe(owned.ino);
+    expect(client.attributes.uid).toBe(5);
+    expect(client.readdir(directory).map(({ name }) => name)).toEqual(['hosts', 'owned']);
+    expect(client.getattr(number)).toMatchObject({ mode: FileType.file | 0o644 });
+    client.fs.close();
+    client = open({}, 'live');
+  }
+});

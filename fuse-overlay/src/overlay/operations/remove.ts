@@ -3,8 +3,7 @@ import type { Request } from '../../server/file-system.ts';
 import { Name } from '../../server/name.ts';
 import { errno } from '../../sys/errors.ts';
 import type { Union } from '../union.ts';
-import type { ListedName } from './readdir.ts';
-import type { DirectoryListings } from './readdir.ts';
+import type { DirectoryListings } from '../directory-listings.ts';
 
 export function unlink(union: Union, request: Request, parent: number, name: Name): number {
   if (union.isDone(request)) return 0;
@@ -52,5 +51,5 @@ export function isEmpty(union: Union, listings: DirectoryListings, ino: number):
   if (!union.isLower(ino)) return true;
   const listed = listings.list(ino, true);
   if (typeof listed === 'number') return false;
-  return listed.every((each: ListedName) => entries?.get(each.name.key()));
+  return listed.names.every(({ name }) => entries?.get(name.key()));
 }

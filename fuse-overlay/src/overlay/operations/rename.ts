@@ -8,7 +8,7 @@ import type { Union } from '../union.ts';
 import type { Change } from '../upper/change.ts';
 import { inDataFile, type Inode } from '../upper/inode.ts';
 import { newInode } from './create.ts';
-import type { DirectoryListings } from './readdir.ts';
+import type { DirectoryListings } from '../directory-listings.ts';
 import { isEmpty } from './remove.ts';
 
 interface Place {
