@@ -28,6 +28,11 @@ interface Entry {
 }
 
 export class EventLoop {
+  /**
+   * What to do with an exception of a callback. Undefined: it leaves {@link run}. A process that serves others sets it, so that one
+   * bad request does not end the service of all.
+   */
+  onError: ((error: unknown) => void) | undefined;
   /** Timers of everything in this loop; its `now` is the time at which the loop woke. */
   readonly timers = new TimerQueue();
   readonly #epoll = new Epoll();
@@ -84,7 +89,7 @@ export class EventLoop {
     this.#afterEvents.push(callback);
   }
 
-  /** Serves until {@link stop} is called by one of the callbacks. An exception of a callback ends it: let none escape. */
+  /** Serves until {@link stop} is called by one of the callbacks. */
   run(): void {
     this.#running = true;
     while (this.#running) this.runOnce(Infinity);
@@ -102,15 +107,36 @@ export class EventLoop {
     for (let index = 0; index < count; index++) {
       const entry = this.#entries[epoll.tag(index)];
       // A descriptor closed by an earlier handler of this round may already have a new owner.
-      if (entry?.generation === epoll.tagHigh(index)) entry.handler(epoll.events(index));
+      if (entry?.generation !== epoll.tagHigh(index)) continue;
+      try {
+        entry.handler(epoll.events(index));
+      } catch (error) {
+        this.#caught(error);
+      }
     }
     if (this.#deferred.length > 0) {
       const jobs = this.#deferred;
       this.#deferred = [];
-      for (const job of jobs) job();
+      for (const job of jobs) this.#call(job);
     }
-    this.timers.advance(performance.now());
-    for (const callback of this.#afterEvents) callback();
+    const now = performance.now();
+    // A timer is gone from the queue before it is called, so going on after an exception makes progress.
+    while (this.timers.nextDeadline <= now) this.#call(() => this.timers.advance(now));
+    this.timers.now = now;
+    for (const callback of this.#afterEvents) this.#call(callback);
+  }
+
+  #call(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#caught(error);
+    }
+  }
+
+  #caught(error: unknown): void {
+    if (!this.onError) throw error;
+    this.onError(error);
   }
 
   #patience(timeout: number): number {

@@ -116,6 +116,9 @@ export class Gateway {
     stack.udp.onDatagram = (packet, from, to, start, end) => this.#datagram(packet, from, to, start, end);
     stack.icmp.onEcho = (packet, identifier, sequence, start, end) =>
       this.#ping.forward(packet, identifier, sequence, start, end);
+    // A mistake of ours with one frame or socket must not take the others' network away.
+    loop.onError ??= (error) =>
+      options.log(`Unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     this.#watch = loop.add(tap.fd, () => this.#receive());
     loop.afterEvents(() => stack.flush());
   }
