@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { digestHex, digestOf } from './digest.ts';
@@ -572,6 +572,7 @@ describe('after a power failure', () => {
     const { image } = await pull();
     const content = someContent();
     const { size } = statSync(content);
+    chmodSync(content, 0o600);
     truncateSync(content, size - 1);
     reboot();
     expect(resolveImage(store, image.id).isUnpacked).toBe(false);

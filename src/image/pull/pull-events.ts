@@ -14,7 +14,7 @@ export const layerStates = [
 export type LayerState = (typeof layerStates)[number];
 
 export type PullEvent =
-  /** First: `bookworm: Pulling from library/debian`. `reference` is the tag or digest. */
+  /** Once the registry has said what there is: `bookworm: Pulling from library/debian`. `reference` is the tag or digest. */
   | { readonly kind: 'start'; readonly reference: string; readonly repository: string }
   /** `id`: twelve digits of the layer's digest. `current` and `total` (bytes of the blob) with Downloading and Extracting. */
   | {

@@ -49,8 +49,8 @@ const LAYERS_AT_ONCE = 3;
 
 export async function pullFromRegistry(job: PullJob): Promise<PullOutcome> {
   const { layout, reference, onEvent, signal } = job;
-  onEvent({ kind: 'start', reference: reference.digest ?? reference.tag!, repository: reference.path });
   const resolved = await resolveManifest(job.client, reference, job.platform, signal);
+  onEvent({ kind: 'start', reference: reference.digest ?? reference.tag!, repository: reference.path });
   const outcome = { digest: resolved.named.digest, manifestDigest: resolved.digest };
   try {
     using addition = await beginAddition(layout);
