@@ -3,7 +3,7 @@
  * CommonJS because Node starts it some milliseconds faster than a module graph, and because lazily imported commands
  * stay unevaluated inside the one file.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -21,11 +21,10 @@ const processes = {
 
 const present = Object.fromEntries(Object.entries(processes).filter(([, file]) => existsSync(join(root, file))));
 
-for (const name of Object.keys(processes)) rmSync(join(root, 'dist', `${name}.cjs`), { force: true });
 await build({
   absWorkingDir: root,
   entryPoints: present,
-  outdir: 'dist',
+  outdir: 'dist/.new',
   outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',
@@ -39,3 +38,8 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
+
+// Each bundle changes at once: a command that runs meanwhile finds the old ones or the new ones.
+for (const name of Object.keys(present))
+  renameSync(join(root, `dist/.new/${name}.cjs`), join(root, `dist/${name}.cjs`));
+rmSync(join(root, 'dist/.new'), { recursive: true });

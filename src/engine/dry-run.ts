@@ -38,7 +38,7 @@ export async function dryRun(context: EngineContext, request: ContainerRequest):
   const folder = join(paths.containers, id);
   const lower = findLower(context, config, holder.map);
   const mountPoint = join(paths.run, 'mounts', writable === 'kernel' ? lower.key : id);
-  const input = launchInput(context, {
+  const input = await launchInput(context, {
     container: { folder, config, state: { status: 'created', starts: 0, logStart: 0 } },
     holder,
     lower,

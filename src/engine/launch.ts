@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
 import { processEntry } from '../base/install.ts';
 import type { Holder } from '../holder/holder.ts';
-import { findMount } from '../image-server/mount-record.ts';
 import type { UserDatabase } from '../oci/user.ts';
 import type { LaunchInput } from '../runtime/launch-input.ts';
+import { readLowerText } from '../storage/lower-files.ts';
+import { readMountedText } from '../storage/mounted-files.ts';
 import type { Lower, PreparedRoot } from '../storage/writable-layer.ts';
 import { buildSpec, seccompFilter } from './container-spec.ts';
 import type { Container } from './container.ts';
@@ -27,7 +28,7 @@ export interface LaunchParts {
   readonly consoleSize: ConsoleSize | undefined;
 }
 
-export function launchInput(context: EngineContext, parts: LaunchParts): LaunchInput {
+export async function launchInput(context: EngineContext, parts: LaunchParts): Promise<LaunchInput> {
   const { paths } = context;
   const { container, holder, root, networking, cgroup, consoleSize } = parts;
   const { config, folder } = container;
@@ -37,7 +38,7 @@ export function launchInput(context: EngineContext, parts: LaunchParts): LaunchI
     holder,
     container,
     image: source.config,
-    users: readUsers(context, parts),
+    users: await readUsers(parts),
     ownNetwork: networking.namespace.kind === 'new',
     etcFolder: networking.etcFolder,
     consoleSize,
@@ -75,14 +76,17 @@ function agentCommand(root: string): string[] {
   return [process.execPath, '--no-warnings', '--v8-pool-size=0', processEntry('agent'), root];
 }
 
+/** More than any account file in earnest. */
+const ACCOUNT_LIMIT = 8 << 20;
+
 /** The account files as the container will see them. */
-function readUsers({ paths }: EngineContext, { container, lower, root }: LaunchParts): UserDatabase {
-  const key = root.kind === 'overlay' ? lower.key : container.config.id;
-  const mount = findMount(paths, key);
-  const below = mount === undefined ? undefined : `/proc/${mount.keeper.pid}/root${mount.mountPoint}`;
-  function read(path: string): string | undefined {
-    const upper = root.kind === 'overlay' ? readTextBelow(join(root.folder, root.upper), path) : undefined;
-    return upper ?? (below === undefined ? undefined : readTextBelow(below, path));
+async function readUsers({ container, holder, lower, root }: LaunchParts): Promise<UserDatabase> {
+  async function read(path: string): Promise<string | undefined> {
+    if (root.kind === 'overlay') {
+      return readTextBelow(join(root.folder, root.upper), path) ?? readLowerText(lower, path, ACCOUNT_LIMIT);
+    }
+    if (container.state.starts === 0) return readLowerText(lower, path, ACCOUNT_LIMIT);
+    return readMountedText(holder, root.path, path, ACCOUNT_LIMIT);
   }
-  return { passwd: read('/etc/passwd'), group: read('/etc/group') };
+  return { passwd: await read('/etc/passwd'), group: await read('/etc/group') };
 }

@@ -54,7 +54,7 @@ async function launch(
   try {
     const root = await layer.prepare({ paths, holder, id, folder, lower });
     cgroup = await createCgroup(container);
-    const input = launchInput(context, { container, holder, lower, root, networking, cgroup, consoleSize });
+    const input = await launchInput(context, { container, holder, lower, root, networking, cgroup, consoleSize });
     for (const name of ['exit', 'exit.tmp']) rmSync(join(folder, name), { force: true });
     const plan = containerPlan(input);
     monitor = startMonitor(plan);

@@ -1,3 +1,4 @@
+import { cpuMask, possibleCpus } from '../base/cpus.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { AF_NETLINK, AT_FDCWD, CLONE, MS, O, SOCK } from '../sys/linux-constants.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
@@ -40,19 +41,21 @@ export function holderPlan(paths: StatePaths): LaunchPlan {
   plan.call('dup3', [netlink, HOLDER_FD.netlink, 0], 'keep the netlink socket');
 
   // veth spreads packets over per-CPU backlogs and so reorders them, unless one CPU is chosen by flow: all may be.
-  const rps = plan.call(
-    'openat',
-    [AT_FDCWD, '/proc/sys/net/core/rps_default_mask', O.WRONLY, 0],
-    'open rps_default_mask',
-    {
-      ignore: true,
-    },
-  );
-  plan.call('write', [rps, 'ffffffff', 8], 'set rps_default_mask', { ignore: true });
+  setNetworkParameter(plan, 'core/rps_default_mask', cpuMask(possibleCpus()));
+  // Link-local chatter would be all that ever wakes the network process of idle containers.
+  setNetworkParameter(plan, 'ipv6/conf/default/disable_ipv6', '1');
 
   plan.pseudo('note', [1], 'report');
   plan.call('close', [STATUS_FD], 'close the status socket');
   plan.call('close', [PLAN_FD], 'close the plan');
   plan.call('ppoll', [0, 0, 0, 0, 0], 'sleep');
   return plan;
+}
+
+/** Parameters that a kernel does not have are left alone. */
+function setNetworkParameter(plan: LaunchPlan, name: string, value: string): void {
+  const path = `/proc/sys/net/${name}`;
+  const file = plan.call('openat', [AT_FDCWD, path, O.WRONLY | O.CLOEXEC, 0], `open ${path}`, { ignore: true });
+  plan.call('write', [file, value, value.length], `set ${path}`, { ignore: true });
+  plan.call('close', [file], `close ${path}`, { ignore: true });
 }

@@ -5,6 +5,7 @@ export const SYSCALLS = {
   close: [3, 57],
   ioctl: [16, 29],
   dup3: [292, 24],
+  sendfile: [40, 71],
   socket: [41, 198],
   connect: [42, 203],
   sendto: [44, 206],

@@ -1,4 +1,5 @@
 /** What a container does for itself in its new network namespace, as operations of its launch plan. */
+import { cpuMask } from '../base/cpus.ts';
 import type { Argument, LaunchPlan } from '../monitor/plan.ts';
 import { AT_FDCWD, O } from '../sys/linux-constants.ts';
 import { routeSocketArguments } from '../sys/netlink.ts';
@@ -54,13 +55,4 @@ export function openUpPortsAndPing(plan: LaunchPlan, groups: number): void {
  */
 export function keepFlowsInOrder(plan: LaunchPlan, cpus: number): void {
   setNetworkSysctl(plan, 'core/rps_default_mask', cpuMask(cpus));
-}
-
-/** A mask of the first `cpus` CPUs as the kernel reads it: hexadecimal words of 32 bits, the highest first. */
-export function cpuMask(cpus: number): string {
-  const words = Array.from({ length: Math.ceil(cpus / 32) }, (_, i) => {
-    const bits = Math.min(32, cpus - 32 * i);
-    return (2 ** bits - 1).toString(16);
-  });
-  return words.reverse().join(',');
 }

@@ -1,6 +1,7 @@
 /** The networks of a user: `--network NAME` -> the driver that serves it. What the engine holds of this room. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { possibleCpus } from '../base/cpus.ts';
 import { processEntry } from '../base/install.ts';
 import { HOLDER_FD } from '../holder/holder-plan.ts';
 import { type Holder, takeHolderFd } from '../holder/holder.ts';
@@ -188,10 +189,4 @@ export class Networks implements AsyncDisposable {
       openFds: () => ({ tun: link.takeTun(), holder: this.#hub.openHolder() }),
     };
   }
-}
-
-/** How many CPUs the kernel may have online at any time: the end of `0-7`. */
-function possibleCpus(): number {
-  const last = /(\d+)\s*$/.exec(readHostFile('/sys/devices/system/cpu/possible'))?.[1];
-  return last === undefined ? 1 : Number(last) + 1;
 }

@@ -5,8 +5,8 @@
  */
 import type { LaunchPlan, Options, Result } from '../monitor/plan.ts';
 import { O, RESOLVE, S_IF } from '../sys/linux-constants.ts';
+import { openHow } from '../sys/openat2.ts';
 import { FD } from './fds.ts';
-import { openHow } from './structures.ts';
 
 /** Opens a path of the container; `flags` as open(2)'s. */
 export function openInRoot(plan: LaunchPlan, path: string, flags: number, options: Options = {}): Result {

@@ -1,15 +1,6 @@
 /** Kernel structures that plans pass, each with its header. All little endian. */
 import { Slot } from '../monitor/plan.ts';
 
-/** struct open_how of linux/openat2.h: flags, mode, resolve. */
-export function openHow(flags: number, resolve: number, mode = 0): Buffer {
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(flags), 0);
-  how.writeBigUInt64LE(BigInt(mode), 8);
-  how.writeBigUInt64LE(BigInt(resolve), 16);
-  return how;
-}
-
 /** struct mount_attr of linux/mount.h: attr_set, attr_clr, propagation, userns_fd. */
 export function mountAttr(set: number, clear: number, propagation = 0): Buffer {
   const attr = Buffer.alloc(32);

@@ -6,13 +6,19 @@ const syscall = native('syscall', 'long', ['long', 'long', 'str', 'void *', 'lon
 
 const SYS_OPENAT2 = 437;
 
+/** struct open_how of linux/openat2.h: flags, mode, resolve; u64 each. */
+export function openHow(flags: number, resolve: number): Buffer {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(flags), 0);
+  how.writeBigUInt64LE(BigInt(resolve), 16);
+  return how;
+}
+
 /**
  * openat2(2) with the folder as the root of everything: absolute links and `..` stay below it. Never waits for a fifo's
  * other end. The fd is close-on-exec; the caller closes it.
  */
 export function openBelow(folder: number, path: string, flags: number): number {
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(flags | O.CLOEXEC | O.NONBLOCK), 0);
-  how.writeBigUInt64LE(BigInt(RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS), 16);
+  const how = openHow(flags | O.CLOEXEC | O.NONBLOCK, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS);
   return check(syscall(SYS_OPENAT2, folder, path, how, how.length), 'openat2', path);
 }
