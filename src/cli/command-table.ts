@@ -20,6 +20,7 @@ const attach = entry(
   'Attach local standard input, output, and error streams to a running container',
   () => import('./commands/attach.ts'),
 );
+const cp = entry('Copy files/folders between a container and the local filesystem', () => import('./commands/cp.ts'));
 const create = entry('Create a new container', () => import('./commands/create.ts'));
 const exec = entry('Execute a command in a running container', () => import('./commands/exec.ts'));
 const images = entry('List images', () => import('./commands/images.ts'));
@@ -60,6 +61,7 @@ export const COMMON_COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   attach,
+  cp,
   create,
   inspect: entry(
     'Return low-level information on containers, images and volumes',
@@ -84,6 +86,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
     summary: 'Manage containers',
     commands: {
       attach,
+      cp,
       create,
       exec,
       inspect: entry(

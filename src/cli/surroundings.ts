@@ -60,7 +60,7 @@ export function openContext(command: string, root: string | undefined, surroundi
     },
     async ask(method, params) {
       const answer = await context.open(method, params);
-      answer.close();
+      await answer.close();
       return answer.result;
     },
     open: (method, params) => surroundings.openRequest(context.paths(), method, params),

@@ -27,6 +27,7 @@ export const command = defineCommand({
       throw new UsageError('conflicting options: cannot specify both --attach and --detach');
     }
     const request = containerRequest(flags, args, context);
+    if (flags['dry-run']) return dryRun(context, flags, request);
     return flags.detach ? runDetached(context, flags, request) : runForeground(context, flags, request);
   },
 });
@@ -62,10 +63,19 @@ async function runForeground(context: CommandContext, flags: Flags, request: Con
       detachKeys: flags['detach-keys'],
       signals,
       ended: exitCode(context, id, answer),
+      release: () => answer.close(),
     });
   } finally {
     signals?.[Symbol.dispose]();
   }
+}
+
+async function dryRun(context: CommandContext, flags: Flags, request: ContainerRequest): Promise<number> {
+  const { spec, plan } = await withImage(context, imageOptions(flags, request), () =>
+    context.ask('dryRun', { request }),
+  );
+  context.print(JSON.stringify({ spec, plan }, undefined, 2));
+  return 0;
 }
 
 function imageOptions({ pull, platform, quiet }: Flags, { image }: ContainerRequest) {

@@ -135,6 +135,6 @@ export const CONTAINER_FLAGS = {
 export const RUN_FLAGS = {
   detach: { kind: 'boolean', short: 'd', help: 'Run container in background and print container ID' },
   'detach-keys': { kind: 'text', help: 'Override the key sequence for detaching a container' },
-  'dry-run': { kind: 'boolean', help: 'Print the plan of the start, and do nothing', unsupported: 'yet' },
+  'dry-run': { kind: 'boolean', help: 'Print what would be done to start the container, and do nothing' },
   'sig-proxy': { kind: 'boolean', preset: true, help: 'Proxy received signals to the process' },
 } as const satisfies Record<string, Flag>;

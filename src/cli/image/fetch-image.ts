@@ -1,8 +1,9 @@
 /** Pulling an image, with the words around it that Docker prints. */
 import { openImageStore } from '../../image/image-store.ts';
+import type { PullEvent } from '../../image/pull/pull-events.ts';
 import { pullImage, type PullPolicy, type PulledImage } from '../../image/pull.ts';
 import type { CommandContext } from '../command.ts';
-import { openPullProgress } from '../output/pull-progress.ts';
+import { openPullProgress, type PullProgress } from '../output/pull-progress.ts';
 
 export interface FetchOptions {
   readonly platform: string | undefined;
@@ -16,7 +17,7 @@ export interface FetchOptions {
 export async function fetchImage(context: CommandContext, name: string, options: FetchOptions): Promise<PulledImage> {
   const { output, quiet, policy, platform } = options;
   const store = openImageStore(context.paths().images, { env: context.env });
-  const progress = quiet ? undefined : openPullProgress(output);
+  const progress = quiet ? undefined : patient(openPullProgress(output));
   let pulled;
   try {
     pulled = await pullImage(store, name, {
@@ -24,6 +25,7 @@ export async function fetchImage(context: CommandContext, name: string, options:
       ...(platform === undefined ? {} : { platform }),
       ...(progress === undefined ? {} : { onEvent: progress.onEvent }),
     });
+    progress?.begin();
   } finally {
     progress?.end();
   }
@@ -32,4 +34,25 @@ export async function fetchImage(context: CommandContext, name: string, options:
     output.write(`Digest: ${pulled.digest ?? ''}\nStatus: ${status} for ${pulled.familiarName}\n`);
   }
   return pulled;
+}
+
+/** Says what is pulled only when the registry turns out to have it, as Docker does: until then one line tells what failed. */
+function patient(progress: PullProgress): PullProgress & { begin(): void } {
+  let start: PullEvent | undefined;
+  function begin(): void {
+    if (start !== undefined) progress.onEvent(start);
+    start = undefined;
+  }
+  return {
+    begin,
+    onEvent(event) {
+      if (event.kind === 'start') {
+        start = event;
+        return;
+      }
+      begin();
+      progress.onEvent(event);
+    },
+    end: progress.end,
+  };
 }
