@@ -23,8 +23,9 @@ export class MountServer {
     this.#process = spawn(process.execPath, [...profile, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] });
   }
 
-  async mount(index: string, files: string, mountpoint: string): Promise<void> {
-    this.#process.stdin!.write(`tree ${index} ${files} ${mountpoint}\n`);
+  /** `direct`: from how many bytes on files lead an overlay to the store; 0: none. */
+  async mount(index: string, files: string, mountpoint: string, direct = 0): Promise<void> {
+    this.#process.stdin!.write(`${index} ${files} ${mountpoint} ${direct}\n`);
     await once(this.#process.stdout!, 'data');
   }
 
@@ -54,9 +55,31 @@ function unmount(path: string): void {
   execFileSync('umount', [path]);
 }
 
-export function columns(source: string, tree: { index: string; files: string }, server: MountServer): Column[] {
+export function columns(
+  source: string,
+  tree: { index: string; files: string },
+  server: MountServer,
+  direct: number,
+): Column[] {
   const noServer = (): number => 0;
-  const treeMount = (mountpoint: string): string => `${mountpoint}.tree`;
+  function overlayOnTree(name: string, from: number): Column {
+    return {
+      name,
+      writable: true,
+      async mount(mountpoint, scratch) {
+        const below = `${mountpoint}.tree`;
+        mkdirSync(below, { recursive: true });
+        await server.mount(tree.index, tree.files, below, from);
+        mountOverlay(from > 0 ? `${below}::${tree.files}` : below, mountpoint, scratch);
+        return mountpoint;
+      },
+      unmount(mountpoint) {
+        unmount(mountpoint);
+        unmount(`${mountpoint}.tree`);
+      },
+      serverCpu: () => server.cpu,
+    };
+  }
   return [
     {
       name: 'bare',
@@ -86,21 +109,8 @@ export function columns(source: string, tree: { index: string; files: string }, 
       unmount,
       serverCpu: () => server.cpu,
     },
-    {
-      name: 'overlay on tree',
-      writable: true,
-      async mount(mountpoint, scratch) {
-        mkdirSync(treeMount(mountpoint), { recursive: true });
-        await server.mount(tree.index, tree.files, treeMount(mountpoint));
-        mountOverlay(treeMount(mountpoint), mountpoint, scratch);
-        return mountpoint;
-      },
-      unmount(mountpoint) {
-        unmount(mountpoint);
-        unmount(treeMount(mountpoint));
-      },
-      serverCpu: () => server.cpu,
-    },
+    overlayOnTree('overlay on tree', 0),
+    overlayOnTree('direct', direct),
   ];
 }
 

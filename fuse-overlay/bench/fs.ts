@@ -21,6 +21,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     large: { type: 'string', default: '256' },
     columns: { type: 'string' },
+    direct: { type: 'string', default: '131072' },
     rows: { type: 'string' },
     inside: { type: 'boolean', default: false },
   },
@@ -47,7 +48,9 @@ async function main(): Promise<void> {
   makeArchive(work);
   const tree = packDirectory(source, join(work, 'packed'), { owner: { uid: 0, gid: 0 } });
   const server = new MountServer();
-  const wantedColumns = columns(source, tree, server).filter(({ name }) => wanted(values.columns, name));
+  const wantedColumns = columns(source, tree, server, Number(values.direct)).filter(({ name }) =>
+    wanted(values.columns, name),
+  );
   const wantedRows = rows.filter(({ name }) => wanted(values.rows, name));
   const samples = new Map<string, Sample[]>();
   try {
@@ -162,6 +165,7 @@ function print(shown: readonly Column[], shownRows: readonly Row[], samples: Rea
     ratio(wall(row, 'image tree'), wall(row, 'kernel overlay')),
     ratio(wall(row, 'overlay on tree'), wall(row, 'kernel overlay')),
     ratio(wall(row, 'overlay on tree'), wall(row, 'fuse-overlayfs')),
+    ratio(wall(row, 'direct'), wall(row, 'kernel overlay')),
   ]);
   for (const line of [header, header.map(() => '---'), ...lines]) process.stdout.write(`| ${line.join(' | ')} |\n`);
 }

@@ -1,4 +1,5 @@
 /** Files of a content store. */
+import { errno } from '../sys/errors.ts';
 import { openAt } from '../sys/files.ts';
 import { O_NOFOLLOW, O_RDONLY } from '../sys/open-flags.ts';
 import { contentPath } from './content-store.ts';
@@ -20,7 +21,11 @@ export class ContentFiles {
   get(key: number, id: Uint8Array): number {
     const kept = this.#cache.get(key);
     if (kept >= 0) return kept;
-    const fd = this.open(id);
+    let fd = this.open(id);
+    if (fd === -errno.EMFILE || fd === -errno.ENFILE) {
+      this.#cache.shrink();
+      fd = this.open(id);
+    }
     if (fd >= 0) this.#cache.set(key, fd);
     return fd;
   }

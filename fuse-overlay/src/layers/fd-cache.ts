@@ -36,6 +36,15 @@ export class FdCache {
     this.#lastFd = fd;
   }
 
+  /** Closes the less recently used half: when the process or the system is out of descriptors. */
+  shrink(): void {
+    let surplus = Math.ceil(this.#open.size / 2);
+    for (const oldest of this.#open.keys()) {
+      if (surplus-- <= 0) return;
+      this.delete(oldest);
+    }
+  }
+
   delete(key: number): void {
     const fd = this.#open.get(key);
     if (fd === undefined) return;

@@ -16,16 +16,24 @@ import {
 } from '../server/file-system.ts';
 import type { Name } from '../server/name.ts';
 import { errno } from '../sys/errors.ts';
+import { contentPath } from './content-store.ts';
 import type { ImageTree } from './image-tree.ts';
 
 /** A year: nothing changes. */
 const forever = 365 * 24 * 3600;
 
+const metacopy = 'user.overlay.metacopy';
+const redirect = 'user.overlay.redirect';
 const dots = Buffer.from('..');
 
 export interface ImageTreeOptions {
   /** Every file is presented as owned by these ids: for a user namespace that maps a single id. */
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /**
+   * Files of at least this many bytes lead an overlay above to their contents in the store, so that it reads those itself and
+   * asks us nothing (overlayfs' data-only lower layers, see README). Default: none.
+   */
+  readonly directFrom?: number;
 }
 
 export class ImageTreeFileSystem implements FileSystem {
@@ -39,11 +47,31 @@ export class ImageTreeFileSystem implements FileSystem {
   constructor(tree: ImageTree, options: ImageTreeOptions = {}) {
     this.tree = tree;
     this.#owner = options.owner;
-    if (tree.hasXattrs) {
+    const { directFrom } = options;
+    if (directFrom !== undefined) {
+      this.getxattr = (_request, nodeId, name, out) => {
+        const direct = this.#direct(nodeId, name.key(), directFrom);
+        return fits(direct ?? this.tree.getxattr(nodeId, name), out);
+      };
+    } else if (tree.hasXattrs) {
       this.getxattr = (_request, nodeId, name, out) => fits(this.tree.getxattr(nodeId, name), out);
+    }
+    if (tree.hasXattrs) {
       this.listxattr = (_request, nodeId, out) =>
         fits(Buffer.concat(this.tree.listxattr(nodeId).flatMap((name) => [name, nul])), out);
     }
+  }
+
+  /**
+   * What overlayfs asks of a file whose contents lie elsewhere ("Data-only lower layers" in the kernel's overlayfs.rst): an empty
+   * `metacopy`, and as `redirect` the path from the root of the layer that has the contents.
+   */
+  #direct(node: number, key: string, from: number): Buffer | undefined {
+    if (key !== metacopy && key !== redirect) return undefined;
+    if (!this.tree.has(node) || this.tree.arrays.size[node - 1]! < from) return undefined;
+    const id = this.tree.contentId(node);
+    if (id === undefined) return undefined;
+    return key === metacopy ? Buffer.alloc(0) : Buffer.from(`/${contentPath(id)}`);
   }
 
   lookup(_request: Request, parent: number, name: Name, entry: Entry): number {

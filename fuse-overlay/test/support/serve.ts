@@ -24,12 +24,16 @@ const { values } = parseArgs({
     directory: { type: 'string' },
     takeover: { type: 'boolean', default: false },
     owner: { type: 'boolean', default: false },
+    direct: { type: 'string' },
     debug: { type: 'boolean', default: false },
     counters: { type: 'boolean', default: false },
   },
 });
 
-const owner = values.owner ? { owner: { uid: 0, gid: 0 } } : {};
+const owner = {
+  ...(values.owner && { owner: { uid: 0, gid: 0 } }),
+  ...(values.direct !== undefined && { directFrom: Number(values.direct) }),
+};
 
 function openFileSystem(): FileSystem {
   if (values.directory !== undefined) return new DirectoryFileSystem(values.directory, { timeout: 0.2, ...owner });
