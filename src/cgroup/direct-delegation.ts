@@ -1,9 +1,12 @@
 import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { AGENT_LEAF, handOn, moveToAgentLeaf, readControllers } from './delegated-subtree.ts';
 
 /** Ours within a cgroup that was handed to us without systemd. */
 const SUBTREE = 'trun';
+
+/** Cgroups that a systemd divides, the user's own included: nobody else may (systemd's "Control Group APIs and Delegation"). */
+const SYSTEMDS_OWN = /\.slice$|^user@\d+\.service$|^init\.scope$/;
 
 /**
  * The cgroups that were delegated to us by their owner and permissions (cgroup-v2.rst, "Model of Delegation"), our own
@@ -12,7 +15,7 @@ const SUBTREE = 'trun';
 export function writableCgroups(own: string, mountPoint: string): string[] {
   const found: string[] = [];
   for (let path = own; path.startsWith(mountPoint); path = dirname(path)) {
-    if (isDelegated(path)) found.push(path);
+    if (isDelegated(path) && !SYSTEMDS_OWN.test(basename(path))) found.push(path);
     if (path === mountPoint) break;
   }
   return found;

@@ -18,7 +18,7 @@ import { canDivide, divide, writableCgroups } from './direct-delegation.ts';
 import { type Hierarchy, readHierarchy } from './hierarchy.ts';
 import { type CgroupLimits, controllersFor } from './limit-files.ts';
 import { LimitsUnavailable } from './limits-unavailable.ts';
-import { missingControllers, noDelegation, type Obstacle, version1 } from './mends.ts';
+import { missingControllers, noDelegation, type Obstacle, othersInTheWay, version1 } from './mends.ts';
 import { isSystemdError, SystemdManager } from './systemd-manager.ts';
 
 const SCOPE = 'trun.scope';
@@ -58,8 +58,11 @@ export async function limitsSupport({ uid, env } = surroundings()): Promise<Limi
   } catch (error) {
     tried = messageOf(error);
   }
-  const [direct] = writableCgroups(hierarchy.own, hierarchy.mountPoint).filter((path) => canDivide(path, process.pid));
-  return direct === undefined ? unavailable(noDelegation(uid, tried)) : supportIn(direct, uid);
+  const writable = writableCgroups(hierarchy.own, hierarchy.mountPoint);
+  const direct = writable.find((path) => canDivide(path, process.pid));
+  if (direct !== undefined) return supportIn(direct, uid);
+  const [busy] = writable;
+  return unavailable(busy === undefined ? noDelegation(uid, tried) : othersInTheWay(busy));
 }
 
 /**
@@ -82,14 +85,16 @@ export async function enterDelegatedScope(
   } catch (error) {
     tried = messageOf(error);
   }
-  for (const parent of writableCgroups(hierarchy.own, hierarchy.mountPoint)) {
+  const writable = writableCgroups(hierarchy.own, hierarchy.mountPoint);
+  for (const parent of writable) {
     try {
       return new DelegatedSubtree(divide(parent, process.pid));
     } catch (error) {
-      tried = messageOf(error);
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
     }
   }
-  throw new LimitsUnavailable(what, noDelegation(uid, tried));
+  const [busy] = writable;
+  throw new LimitsUnavailable(what, busy === undefined ? noDelegation(uid, tried) : othersInTheWay(busy));
 }
 
 /** Starts the scope with us in it, or joins the one that is there; the two may alternate while another one ends. */

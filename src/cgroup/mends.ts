@@ -48,6 +48,14 @@ export function noDelegation(uid: number, tried: string): Obstacle {
   };
 }
 
+/** `path` was delegated to us, but its controllers cannot be handed on while processes are in it. */
+export function othersInTheWay(path: string): Obstacle {
+  return {
+    reason: `the cgroup ${path} is yours to divide, but other processes live in it`,
+    mend: 'move them to a cgroup below it, then run trun again',
+  };
+}
+
 function userName(uid: number): string {
   try {
     return userInfo().username;
