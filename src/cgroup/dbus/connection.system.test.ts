@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unixPaths } from './address.ts';
 import { DBusConnection, DBusError, type MethodCall } from './connection.ts';
 
-const installed = spawnSync('dbus-daemon', ['--version']).status === 0;
+const program = '/usr/bin/dbus-daemon';
 const bus = 'org.freedesktop.DBus';
 
 function busCall(member: string, signature?: string, body: string[] = []): MethodCall {
@@ -12,12 +13,12 @@ function busCall(member: string, signature?: string, body: string[] = []): Metho
   return signature === undefined ? target : { ...target, signature, body };
 }
 
-describe.skipIf(!installed)('a real message bus (needs dbus-daemon)', () => {
+describe.skipIf(!existsSync(program))('a real message bus (needs dbus-daemon)', () => {
   let daemon: ChildProcess;
   let address = '';
 
   beforeAll(async () => {
-    daemon = spawn('dbus-daemon', ['--session', '--nofork', '--print-address=1'], {
+    daemon = spawn(program, ['--session', '--nofork', '--print-address=1'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const [chunk] = (await once(daemon.stdout!, 'data')) as [Buffer];
@@ -29,8 +30,8 @@ describe.skipIf(!installed)('a real message bus (needs dbus-daemon)', () => {
     using connection = await DBusConnection.open(unixPaths(address)[0]!, process.getuid!(), 5000);
     const [name] = await connection.call(busCall('Hello'), 5000);
     expect(name).toMatch(/^:1\./);
-    const names = await connection.call(busCall('ListNames'), 5000);
-    expect(names).toEqual([expect.arrayContaining([bus, name])]);
+    const [names] = await connection.call(busCall('ListNames'), 5000);
+    expect(names as string[]).toContain(name);
     const [uid] = await connection.call(busCall('GetConnectionUnixUser', 's', [name as string]), 5000);
     expect(uid).toBe(process.getuid!());
 

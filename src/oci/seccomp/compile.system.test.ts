@@ -40,7 +40,9 @@ int main(int argc, char **argv) {
   return printf("%d\n", result < 0 ? errno : 0), 0;
 }`;
 
-const supported = (process.arch === 'x64' || process.arch === 'arm64') && spawnSync('gcc', ['--version']).status === 0;
+const compiler = process.env['CC'] ?? 'gcc';
+const supported =
+  (process.arch === 'x64' || process.arch === 'arm64') && spawnSync(compiler, ['--version']).status === 0;
 
 describe.skipIf(!supported)('a filter in the kernel (needs gcc)', () => {
   const arch = process.arch as 'x64' | 'arm64';
@@ -50,7 +52,7 @@ describe.skipIf(!supported)('a filter in the kernel (needs gcc)', () => {
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'seccomp-'));
-    const { status, stderr } = spawnSync('gcc', ['-xc', '-', '-o', join(folder, 'try')], {
+    const { status, stderr } = spawnSync(compiler, ['-xc', '-', '-o', join(folder, 'try')], {
       input: program,
       encoding: 'utf8',
     });

@@ -37,7 +37,7 @@ const script = `import('./src/cgroup/enter-delegated-scope.ts').then(async ({ en
   const { path } = await enterDelegatedScope();
   console.log(path, (await import('node:fs')).readFileSync('/proc/self/cgroup', 'utf8').trim());
 })`;
-const joined = spawnSync('systemd-run', ['--user', '--scope', '--quiet', process.execPath, '-e', script], {
+const joined = spawnSync('/usr/bin/systemd-run', ['--user', '--scope', '--quiet', process.execPath, '-e', script], {
   encoding: 'utf8',
 });
 assert.match(joined.stdout, /trun\.scope 0::.*\/trun\.scope\/agent$/m, joined.stderr);
