@@ -4,10 +4,13 @@
  *     unshare -Urm overlay-mount -o lowerdir=A:B,upperdir=U,workdir=W DIR
  *
  * The process has to be able to mount: root in its user namespace, with a mount namespace of its own. As fuse-overlayfs it goes
- * to the background once the mount is there (`-f`: stays), and ends when DIR is unmounted. `workdir` is accepted and not used.
+ * to the background once the mount is there (`-f`: stays), and ends when DIR is unmounted.
+ *
+ * The upper layer has a form of its own (no device nodes, no extended attributes, any file system will do). An `upperdir` that
+ * another overlay wrote becomes the topmost lower directory, and what is changed from then on goes to `workdir`.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -20,6 +23,7 @@ import {
   serve,
   type TraceRecord,
 } from 'fuse-overlay';
+import { MappedLower } from './mapped-lower.ts';
 import { parseArguments, UsageError, type OverlayMountOptions } from './options.ts';
 
 /** Set for the process in the background: it reports on descriptor 3 that the mount is there. */
@@ -40,10 +44,13 @@ function main(): void {
 }
 
 function serveMount(options: OverlayMountOptions): void {
-  const { lower: lowerDirs, owner, timeout, quota } = options;
-  const upperDir = options.upper ?? mkdtempSync(join(tmpdir(), 'overlay-mount-'));
+  const { owner, timeout, quota, uids, gids } = options;
+  const isForeign = options.upper !== undefined && options.work !== undefined && isOfAnotherOverlay(options.upper);
+  const lowerDirs = isForeign ? [options.upper, ...options.lower] : options.lower;
+  const upperDir = (isForeign ? options.work : options.upper) ?? mkdtempSync(join(tmpdir(), 'overlay-mount-'));
   try {
-    const lower = lowerDirs.length === 1 ? new DirectoryLayer(lowerDirs[0]!) : new MergedLower(lowerDirs);
+    const merged = lowerDirs.length === 1 ? new DirectoryLayer(lowerDirs[0]!) : new MergedLower(lowerDirs);
+    const lower = uids.length + gids.length > 0 ? new MappedLower(merged, uids, gids) : merged;
     const fs = openUnion({
       ...{ lower, upperDir, quota },
       ...(owner && { owner }),
@@ -69,6 +76,10 @@ function serveMount(options: OverlayMountOptions): void {
   } finally {
     if (options.upper === undefined) rmSync(upperDir, { recursive: true, force: true });
   }
+}
+
+function isOfAnotherOverlay(upper: string): boolean {
+  return !existsSync(join(upper, 'journal')) && existsSync(upper) && readdirSync(upper).length > 0;
 }
 
 function trace(record: TraceRecord): void {

@@ -1,15 +1,20 @@
 /** The command line of fuse-overlayfs: `overlay-mount [-f] [-d] [-o OPTION[,OPTION…]]… DIR`. */
+import type { IdRange } from './mapped-lower.ts';
 
 export interface OverlayMountOptions {
   /** Topmost first. */
   readonly lower: readonly string[];
   /** Undefined: a read-only mount. */
   readonly upper: string | undefined;
+  readonly work: string | undefined;
   readonly target: string;
   readonly foreground: boolean;
   readonly debug: boolean;
   /** Every file is shown as this owner's. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Owners on disk and as shown; empty: the same. */
+  readonly uids: readonly IdRange[];
+  readonly gids: readonly IdRange[];
   /** Seconds that the kernel may keep what it knows of lower files. */
   readonly timeout: number | undefined;
   readonly quota: { readonly size?: number; readonly inodes?: number };
@@ -44,7 +49,7 @@ const ignored = new Set([
     'xino',
     'max_idle_threads',
   ],
-  ...['workdir', 'noacl', 'fast_ino', 'xattr_permissions', 'context'],
+  ...['noacl', 'fast_ino', 'xattr_permissions', 'context'],
 ]);
 
 export function parseArguments(args: readonly string[]): OverlayMountOptions {
@@ -66,8 +71,10 @@ export function parseArguments(args: readonly string[]): OverlayMountOptions {
   const lower = splitPaths(options.get('lowerdir') ?? '');
   if (lower.length === 0) throw new UsageError('give the lower directories: -o lowerdir=DIR[:DIR…]');
   return {
-    ...{ lower, upper: options.get('upperdir'), target, foreground, debug },
+    ...{ lower, upper: options.get('upperdir'), work: options.get('workdir'), target, foreground, debug },
     owner: readOwner(options),
+    uids: readRanges(options, 'uidmapping'),
+    gids: readRanges(options, 'gidmapping'),
     timeout: readNumber(options, 'timeout'),
     quota: {
       ...(options.has('size') && { size: readNumber(options, 'size')! }),
@@ -87,6 +94,9 @@ function readOptions(text: string, into: Map<string, string>): void {
 const known = new Set([
   'lowerdir',
   'upperdir',
+  'workdir',
+  'uidmapping',
+  'gidmapping',
   'squash_to_root',
   'squash_to_uid',
   'squash_to_gid',
@@ -100,6 +110,18 @@ function readOwner(options: ReadonlyMap<string, string>): { uid: number; gid: nu
   const [uid, gid] = [readNumber(options, 'squash_to_uid'), readNumber(options, 'squash_to_gid')];
   if (uid === undefined && gid === undefined) return undefined;
   return { uid: uid ?? 0, gid: gid ?? 0 };
+}
+
+/** `FROM:TO:COUNT[:FROM:TO:COUNT…]` */
+function readRanges(options: ReadonlyMap<string, string>, name: string): IdRange[] {
+  const text = options.get(name);
+  if (text === undefined) return [];
+  const ids = text.split(':').map(Number);
+  if (ids.length % 3 !== 0 || !ids.every(Number.isSafeInteger)) throw new UsageError(`${name} wants FROM:TO:COUNT`);
+  return Array.from({ length: ids.length / 3 }, (_, index) => {
+    const [from, to, count] = ids.slice(index * 3) as [number, number, number];
+    return { from, to, count };
+  });
 }
 
 function readNumber(options: ReadonlyMap<string, string>, name: string): number | undefined {

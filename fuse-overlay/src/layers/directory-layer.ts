@@ -142,9 +142,11 @@ const opaqueXattrs = ['trusted.overlay.opaque', 'user.overlay.opaque', 'user.fus
 /** `y` */
 const opaqueValue = 0x79;
 
+const overlayPrefixes = ['user.overlay.', 'trusted.overlay.', 'user.fuseoverlayfs.'];
+
 /** overlayfs' own attributes would act on an overlay that has the layer as its lower directory. */
 function isOverlayXattr(name: string): boolean {
-  return name.startsWith('user.overlay.') || name.startsWith('trusted.overlay.');
+  return overlayPrefixes.some((prefix) => name.startsWith(prefix));
 }
 
 /** Numbers of files on other devices than the root's lie above these many. */
