@@ -74,26 +74,60 @@ function inside(pid: number, ...command: string[]): string {
 const networks: Record<string, () => Promise<Network>> = {
   netstack: () => netstack(65_520),
   'netstack-1500': () => netstack(1500),
+  'netstack-bridge': () => netstackBridge(65_520),
+  'netstack-bridge-1500': () => netstackBridge(1500),
   slirp4netns: () => slirp4netns(65_520),
   'slirp4netns-1500': () => slirp4netns(1500),
   pasta,
 };
 
+/** The TAP in the container's own namespace. */
 async function netstack(mtu: number): Promise<Network> {
   const child = await holder();
+  const gateway = await startGateway(child, mtu);
+  const script = `ip link set tap0 mtu ${mtu} txqueuelen 20000 up; ip addr add ${ADDRESS}/24 dev tap0; ip route add default via ${GATEWAY}`;
+  inside(child.pid!, 'sh', '-c', script);
+  return network(child, GATEWAY, gateway);
+}
+
+/** The TAP as a port of a bridge in a namespace of its own, and a veth pair to the container's. */
+async function netstackBridge(mtu: number): Promise<Network> {
+  const hub = await holder();
+  const gateway = await startGateway(hub, mtu);
+  const [program, ...args] = enter(hub.pid!, ['unshare', '-n', 'sh', '-c', 'echo ready; exec sleep infinity']);
+  const container = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(container.stdout, 'data');
+  // veth hands packets to one backlog for each CPU; without the mask they are all handled on the sender's.
+  const hubScript = `echo f >/proc/sys/net/core/rps_default_mask 2>/dev/null; ip link add br0 mtu ${mtu} type bridge;
+    ip link set tap0 mtu ${mtu} txqueuelen 20000 master br0 up;
+    ip link add veth0 mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${container.pid!};
+    ip link set veth0 master br0 up; ip link set br0 up`;
+  inside(hub.pid!, 'sh', '-c', hubScript);
+  const script = `echo 64 >/proc/sys/net/ipv4/tcp_max_tw_buckets; ip link set lo up; ip link set eth0 up;
+    ip addr add ${ADDRESS}/24 dev eth0; ip route add default via ${GATEWAY}`;
+  inside(container.pid!, 'sh', '-c', script);
+  const running = network(container, GATEWAY, gateway);
+  return {
+    ...running,
+    close: () => {
+      running.close();
+      hub.kill('SIGKILL');
+    },
+  };
+}
+
+async function startGateway(child: ChildProcess, mtu: number): Promise<ChildProcess> {
   const program = join(BENCH, '..', 'test', 'gateway-process.ts');
   const gateway = spawn(process.execPath, [program, String(child.pid), '3', JSON.stringify({ mtu })], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   await once(gateway.stdout, 'data');
-  const script = `ip link set tap0 mtu ${mtu} txqueuelen 20000 up; ip addr add ${ADDRESS}/24 dev tap0; ip route add default via ${GATEWAY}`;
-  inside(child.pid!, 'sh', '-c', script);
   for (const [hostPort, containerPort] of publications()) {
     const publish = { protocol: 'tcp', hostAddress: '127.0.0.1', hostPort, containerAddress: ADDRESS, containerPort };
     gateway.stdin.write(`${JSON.stringify({ publish })}\n`);
     await once(gateway.stdout, 'data');
   }
-  return network(child, GATEWAY, gateway);
+  return gateway;
 }
 
 async function slirp4netns(mtu: number): Promise<Network> {

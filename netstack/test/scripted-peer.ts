@@ -1,6 +1,6 @@
 /** A TCP peer that says exactly what a test tells it to, facing a real stack; in the manner of packetdrill. */
 import { expect } from 'vitest';
-import { FRAME_CAPACITY, Frame, HEADROOM, NO_OFFLOADS } from '../src/link/device.ts';
+import { Frame, HEADROOM, NO_OFFLOADS } from '../src/link/device.ts';
 import type { Offloads } from '../src/link/device.ts';
 import { seededRandom } from '../src/link/fault-injector.ts';
 import { Stack } from '../src/stack/stack.ts';
@@ -152,7 +152,7 @@ export class ScriptedPeer {
   }
 
   segment(line: Line): Frame {
-    const frame = new Frame(FRAME_CAPACITY);
+    const frame = new Frame(256 + (line.payload?.length ?? 0));
     const { bytes, view } = frame;
     let end = TCP_AT + TCP.size;
     if (line.syn) {
@@ -204,7 +204,7 @@ export class ScriptedPeer {
   }
 
   #answerArp(): void {
-    const frame = new Frame();
+    const frame = new Frame(64);
     const mac = Uint8Array.of(2, 0, 0, 0, 0, 2);
     writeEthernet(frame.bytes, HEADROOM, this.stack.mac, mac, ETHER_TYPE.ARP);
     writeArp(frame.bytes, frame.view, HEADROOM + ETHERNET.size, {

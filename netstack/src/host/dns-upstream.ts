@@ -3,12 +3,12 @@
  * has it. Over UDP each query has a socket, hence a port, and a random id of its own, and only a connected peer's answer to the same
  * question is taken (RFC 5452).
  */
-import { randomInt } from 'node:crypto';
 import type { Timer } from '../stack/timer-queue.ts';
 import { IpAddress } from '../wire/address.ts';
 import { DNS, answers } from '../wire/dns.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { addressOf, errno, libc } from '../sys/libc.ts';
+import { randomBelow } from '../sys/random.ts';
 import { MESSAGE, connectSocket, tcpSocket, udpSocket } from '../sys/socket.ts';
 import { EPOLL } from './event-loop.ts';
 import type { EventLoop, Watch } from './event-loop.ts';
@@ -103,7 +103,7 @@ class Exchange {
     this.#fd = fd;
     this.#transport = transport;
     this.#query = query;
-    this.#id = randomInt(0x10000);
+    this.#id = randomBelow(0x10000);
     this.#buffer = buffer;
     this.#done = done;
     const prefix = transport === 'tcp' ? [query.length >> 8, query.length & 0xff] : [];

@@ -12,19 +12,46 @@ import { Timer, TimerQueue } from '../stack/timer-queue.ts';
 export { EPOLL } from '../sys/epoll.ts';
 
 /** A descriptor in the loop. Close the watch before the descriptor. */
-export interface Watch {
-  /** Changes what is waited for: a mask of {@link EPOLL}. */
-  modify(events: number): void;
-  /** Stops watching. The descriptor stays open. Repeating it does nothing. */
-  close(): void;
-  /** As `close`, for a descriptor that is closed right after and has no duplicate: the kernel forgets it then by itself. */
-  release(): void;
-}
-
-interface Entry {
+export class Watch {
   readonly fd: number;
+  /** Distinguishes it from later owners of the same descriptor number. */
   readonly generation: number;
   readonly handler: (events: number) => void;
+  readonly #loop: LoopTables;
+
+  constructor(loop: LoopTables, fd: number, generation: number, handler: (events: number) => void) {
+    this.#loop = loop;
+    this.fd = fd;
+    this.generation = generation;
+    this.handler = handler;
+  }
+
+  /** Changes what is waited for: a mask of {@link EPOLL}. */
+  modify(events: number): void {
+    this.#loop.epoll.modify(this.fd, events, this.fd, this.generation);
+  }
+
+  /** Stops watching. The descriptor stays open. Repeating it does nothing. */
+  close(): void {
+    if (this.release()) this.#loop.epoll.delete(this.fd);
+  }
+
+  /**
+   * As `close`, for a descriptor that is closed right after and has no duplicate: the kernel forgets it then by itself. Returns
+   * whether it was watched.
+   */
+  release(): boolean {
+    if (this.#loop.watches[this.fd] !== this) return false;
+    this.#loop.watches[this.fd] = undefined;
+    return true;
+  }
+}
+
+/** What watches and their loop share. */
+interface LoopTables {
+  readonly epoll: Epoll;
+  /** By descriptor. */
+  readonly watches: (Watch | undefined)[];
 }
 
 export class EventLoop {
@@ -35,8 +62,7 @@ export class EventLoop {
   onError: ((error: unknown) => void) | undefined;
   /** Timers of everything in this loop; its `now` is the time at which the loop woke. */
   readonly timers = new TimerQueue();
-  readonly #epoll = new Epoll();
-  readonly #entries: (Entry | undefined)[] = [];
+  readonly #tables: LoopTables = { epoll: new Epoll(), watches: [] };
   readonly #afterEvents: (() => void)[] = [];
   #deferred: (() => void)[] = [];
   #generation = 0;
@@ -56,20 +82,10 @@ export class EventLoop {
 
   /** As {@link add} for any mask of {@link EPOLL}, edge-triggered with `EPOLL.ET`. Throws Node-shaped errors (EEXIST, EPERM). */
   watch(fd: number, events: number, handler: (events: number) => void): Watch {
-    const entry: Entry = { fd, generation: ++this.#generation, handler };
-    this.#epoll.add(fd, events, fd, entry.generation);
-    this.#entries[fd] = entry;
-    return {
-      modify: (mask) => this.#epoll.modify(fd, mask, fd, entry.generation),
-      close: () => {
-        if (this.#entries[fd] !== entry) return;
-        this.#entries[fd] = undefined;
-        this.#epoll.delete(fd);
-      },
-      release: () => {
-        if (this.#entries[fd] === entry) this.#entries[fd] = undefined;
-      },
-    };
+    const watch = new Watch(this.#tables, fd, ++this.#generation, handler);
+    this.#tables.epoll.add(fd, events, fd, watch.generation);
+    this.#tables.watches[fd] = watch;
+    return watch;
   }
 
   /** Calls `callback` once, `delay` ms from now. The timer can be set again and cancelled. */
@@ -101,15 +117,15 @@ export class EventLoop {
 
   /** One round: waits at most `timeout` ms for something to do, and does it. */
   runOnce(timeout: number): void {
-    const epoll = this.#epoll;
+    const { epoll, watches } = this.#tables;
     const count = epoll.wait(this.#deferred.length > 0 ? 0 : this.#patience(timeout));
     this.timers.now = performance.now();
     for (let index = 0; index < count; index++) {
-      const entry = this.#entries[epoll.tag(index)];
+      const watch = watches[epoll.tag(index)];
       // A descriptor closed by an earlier handler of this round may already have a new owner.
-      if (entry?.generation !== epoll.tagHigh(index)) continue;
+      if (watch?.generation !== epoll.tagHigh(index)) continue;
       try {
-        entry.handler(epoll.events(index));
+        watch.handler(epoll.events(index));
       } catch (error) {
         this.#caught(error);
       }

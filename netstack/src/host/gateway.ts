@@ -5,7 +5,6 @@
  * connection that is owed one. After a small frame the round ends early: it is most likely a request whose answer is ready
  * somewhere, and looking for a further frame would be one system call in vain (measured: 18 % more round trips).
  */
-import { randomFillSync } from 'node:crypto';
 import { DhcpServer } from '../services/dhcp-server.ts';
 import { DnsServer } from '../services/dns-server.ts';
 import { DnsStream } from '../services/dns-stream.ts';
@@ -16,6 +15,7 @@ import { Stack } from '../stack/stack.ts';
 import type { Connection } from '../tcp/connection.ts';
 import { IpAddress, Subnet, formatMac, parseMac } from '../wire/address.ts';
 import { truncate } from '../wire/dns.ts';
+import { fillRandom } from '../sys/random.ts';
 import { DnsUpstream } from './dns-upstream.ts';
 import type { Watch } from './event-loop.ts';
 import { PingForwarder } from './forward-ping.ts';
@@ -86,7 +86,7 @@ export class Gateway {
       mtu: options.mtu,
       subnets,
       aliases: dnsAddress ? [dnsAddress] : [],
-      random: randomFillSync,
+      random: fillRandom,
       tcp: {
         connections: this.#limits.tcpFlows,
         halfOpen: this.#limits.halfOpen,

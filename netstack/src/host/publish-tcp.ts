@@ -1,9 +1,9 @@
 /** A published TCP port: connections of the host's peers are opened again towards the container. */
-import { randomInt } from 'node:crypto';
 import type { Stack } from '../stack/stack.ts';
 import type { Connection } from '../tcp/connection.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { check, libc } from '../sys/libc.ts';
+import { randomBelow } from '../sys/random.ts';
 import {
   SOCKET_OPTION,
   acceptSocket,
@@ -38,7 +38,7 @@ export class TcpPublisher {
   readonly #fd: number;
   readonly #container: Endpoint;
   #watch: Watch | undefined;
-  #dynamic = randomInt(DYNAMIC.first, DYNAMIC.last + 1);
+  #dynamic = DYNAMIC.first + randomBelow(DYNAMIC.last + 1 - DYNAMIC.first);
 
   constructor(context: PublishContext, host: Endpoint, container: Endpoint) {
     this.#context = context;

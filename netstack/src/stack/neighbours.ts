@@ -10,6 +10,7 @@ import { IpAddress, MAC_LENGTH } from '../wire/address.ts';
 import type { IpVersion } from '../wire/address.ts';
 import type { Drops } from './counters.ts';
 import type { KeyedHash } from './keyed-hash.ts';
+import type { Path } from './path.ts';
 import { Timer } from './timer-queue.ts';
 import type { TimerQueue } from './timer-queue.ts';
 
@@ -29,6 +30,8 @@ export class Neighbour {
   pinned = -1;
   /** Solicited in vain. */
   unreachable = false;
+  /** The path from it that was used last (Stack.path). */
+  lastPath: Path | undefined;
   /** Hash chain of the table. */
   next: Neighbour | undefined;
   readonly #table: Neighbours;

@@ -158,7 +158,11 @@ export class Stack implements Link {
   path(local: IpAddress, remote: IpAddress): Path | undefined {
     if (!this.admission.isAssignable(remote)) return undefined;
     const neighbour = this.neighbours.get(remote);
-    return neighbour && new Path(this, local, remote, neighbour);
+    if (!neighbour) return undefined;
+    // Many flows of a container often go to one place: they share the path, and what was learned about its MTU.
+    if (!neighbour.lastPath?.local.equals(local))
+      neighbour.lastPath = new Path(this, local, neighbour.address, neighbour);
+    return neighbour.lastPath;
   }
 
   /** The way to everybody on the link, for clients that have no address yet. */

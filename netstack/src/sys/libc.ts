@@ -41,6 +41,7 @@ export const libc = {
   getsockname: bind('int getsockname(int fd, size_t address, size_t length)'),
   getsockopt: bind('int getsockopt(int fd, int level, int option, size_t value, size_t length)'),
   setsockopt: bind('int setsockopt(int fd, int level, int option, size_t value, unsigned int length)'),
+  getrandom: bind('long getrandom(size_t buffer, size_t length, unsigned int flags)'),
   syscall: bind('long syscall(long number, size_t a, size_t b, size_t c)'),
 } as const;
 
