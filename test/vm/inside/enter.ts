@@ -1,8 +1,11 @@
-/** Enters a delegated subtree, gives a container 32 MB there, and prints what came of it. */
+/** Enters a delegated subtree, limits a container as the argument says (JSON), and prints what came of it. */
 import { readFileSync } from 'node:fs';
-import { enterDelegatedScope } from '../../../src/cgroup/enter-delegated-scope.ts';
+import { enterDelegatedScope, limitsSupport } from '../../../src/cgroup/enter-delegated-scope.ts';
+import type { CgroupLimits } from '../../../src/cgroup/limit-files.ts';
 
-const limits = { memory: 32 * 2 ** 20 };
+const limits = JSON.parse(process.argv[2] ?? '{}') as CgroupLimits;
+const { reason } = await limitsSupport();
+if (reason !== '') console.log(reason);
 try {
   const subtree = await enterDelegatedScope(limits);
   const cgroup = subtree.createContainerCgroup('one', limits);
