@@ -2,12 +2,9 @@ import { ImageError } from './image-error.ts';
 import type { ImageStore } from './image-store.ts';
 import { hostPlatform, parsePlatform, platformMatches, type Platform } from './platform.ts';
 import type { OnPullEvent } from './pull/pull-events.ts';
-import { pullFromRegistry } from './pull/pull-image.ts';
 import { resolveImage } from './queries/list-images.ts';
-import { allEntries, type StoredImage } from './queries/stored-images.ts';
-import { canonicalReference, familiarReference, parseReference, withDefaultTag, type Reference } from './reference.ts';
-import { findCredentials, type Credentials } from './registry/credentials.ts';
-import { RegistryClient } from './registry/registry-client.ts';
+import { allEntries, findNamedImage, storedImage, type StoredImage } from './queries/stored-images.ts';
+import { canonicalReference, familiarReference, parseReference, withDefaultTag } from './reference.ts';
 import type { Digest } from './digest.ts';
 
 /** `missing`: only if the store does not have it, as `run` does by default. `always`: see whether there is a newer one. */
@@ -42,31 +39,23 @@ export async function pullImage(store: ImageStore, text: string, options: PullOp
   const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
   const present = presentImage(store, text, platform, options.platform !== undefined);
   // Here the text may be an id as well.
-  if (options.policy !== 'always' && present)
+  if (options.policy !== 'always' && present) {
     return { image: present, outcome: 'present', canonicalName: text, familiarName: text };
+  }
   const reference = withDefaultTag(parseReference(text));
   const names = { canonicalName: canonicalReference(reference), familiarName: familiarReference(reference) };
   if (options.policy === 'never') throw new ImageError('NOT_FOUND', `No such image: ${names.familiarName}`);
 
-  const client = openRegistry(store, reference.domain);
-  const onEvent = options.onEvent ?? ignore;
-  const { signal } = options;
-  try {
-    const current = present && (await unchangedDigest(store, client, reference, present, signal));
-    if (current) {
-      onEvent({ kind: 'start', reference: reference.digest ?? reference.tag!, repository: reference.path });
-      return { image: present, outcome: 'current', digest: current, ...names };
-    }
-    const isPlatformAsked = options.platform !== undefined;
-    const { layout, limits } = store;
-    const job = { layout, client, reference, platform, isPlatformAsked, limits, onEvent, signal };
-    const { digest, manifestDigest, isNew } = await pullFromRegistry(job);
-    // Not by name: that may stand for another platform's image by now.
-    const image = resolveImage(store, manifestDigest);
-    return { image, outcome: isNew ? 'pulled' : 'current', digest, ...names };
-  } finally {
-    client.close();
-  }
+  // With it comes node:http, which takes longer to load than all the above to run.
+  const { pullByReference } = await import('./pull/pull-by-reference.ts');
+  const { onEvent, signal } = options;
+  const isPlatformAsked = options.platform !== undefined;
+  const request = { reference, platform, isPlatformAsked, present, onEvent: onEvent ?? ignore, signal };
+  return { ...(await pullByReference(store, request)), ...names };
+}
+
+function ignore(): void {
+  // Nobody listens.
 }
 
 /** The image that the store has under this name, if it can be run and is for the platform, where one is asked for. */
@@ -78,7 +67,8 @@ function presentImage(
 ): StoredImage | undefined {
   let image: StoredImage;
   try {
-    image = resolveImage(store, text);
+    const named = findNamedImage(store, text, allEntries(store));
+    image = named ? storedImage(store, named) : resolveImage(store, text);
   } catch (error) {
     // A damaged image is mended by pulling it again.
     if (error instanceof ImageError && (error.code === 'NOT_FOUND' || error.code === 'DAMAGED')) return undefined;
@@ -86,36 +76,4 @@ function presentImage(
   }
   if (!image.isUnpacked) return undefined;
   return !isPlatformAsked || platformMatches(platform, image.config.platform) ? image : undefined;
-}
-
-/** What the registry calls the tag, if that is what it called the image we have. A HEAD request does not count as a pull. */
-async function unchangedDigest(
-  store: ImageStore,
-  client: RegistryClient,
-  reference: Reference,
-  present: StoredImage,
-  signal: AbortSignal | undefined,
-): Promise<Digest | undefined> {
-  const { domain, path, tag, digest } = reference;
-  if (digest !== undefined) return digest;
-  const now = await client.resolveTag(path, tag!, familiarReference(reference), signal);
-  if (now === undefined) return undefined;
-  const name = canonicalReference({ domain, path, digest: now });
-  const known = allEntries(store).find((entry) => entry.name === name);
-  return known?.digest === present.manifestDigest ? now : undefined;
-}
-
-function openRegistry(store: ImageStore, domain: string): RegistryClient {
-  const { env = process.env, insecureRegistries, registry } = store.options;
-  let credentials: Promise<Credentials | undefined> | undefined;
-  return new RegistryClient(domain, {
-    ...registry,
-    ...(insecureRegistries && { insecureRegistries }),
-    env,
-    credentials: () => (credentials ??= findCredentials(domain, env)),
-  });
-}
-
-function ignore(): void {
-  // Nobody listens.
 }

@@ -6,7 +6,7 @@ import type { ImageStore, ImageUser } from '../image-store.ts';
 import { mediaTypes } from '../manifest.ts';
 import { pullImage } from '../pull.ts';
 import { beginAddition, noteRemoval } from '../store/activity.ts';
-import { updateIndex } from '../store/index-file.ts';
+import { updateIndex } from '../store/update-index.ts';
 import { releaseSpace, tidyUp } from '../store/sweep.ts';
 import { FakeRegistry } from '../testing/fake-registry.ts';
 import { buildTar } from '../testing/tar-builder.ts';

@@ -106,6 +106,23 @@ export function findImage(store: ImageStore, text: string, entries: readonly Ind
   throw notFound(text, reference);
 }
 
+/** The image of a name, with its names by the same manifest only, without a look at any other image: `run` is in a hurry. */
+export function findNamedImage(
+  store: ImageStore,
+  text: string,
+  entries: readonly IndexEntry[],
+): IndexedImage | undefined {
+  const reference = tryParse(text, idPattern.test(text));
+  const entry = reference && findEntry(reference, entries);
+  if (!entry) return undefined;
+  const record = readImageRecord(store.layout, entry.digest);
+  return {
+    id: record.manifest.config.digest,
+    record,
+    entries: entries.filter(({ digest }) => digest === entry.digest),
+  };
+}
+
 function tryParse(text: string, mayBeId: boolean): Reference | undefined {
   if (text.startsWith('sha256:')) return undefined;
   try {

@@ -1,7 +1,8 @@
 import { ImageError } from '../image-error.ts';
 import type { ImageStore } from '../image-store.ts';
 import { canonicalReference, parseReference, withDefaultTag } from '../reference.ts';
-import { nameImage, updateIndex } from '../store/index-file.ts';
+import { nameImage } from '../store/index-file.ts';
+import { updateIndex } from '../store/update-index.ts';
 import { findImage } from './stored-images.ts';
 
 /** Gives the image `source` (name or id) the further name `target`, taking that from whoever had it. */

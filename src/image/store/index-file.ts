@@ -7,8 +7,7 @@
  * lost its names keeps one descriptor without. skopeo looks names up in `org.opencontainers.image.ref.name`, containerd in
  * `io.containerd.image.name`.
  */
-import { readJson, writeJson } from '../../state/atomic-file.ts';
-import { takeLock } from '../../state/lock.ts';
+import { readJson } from '../../state/atomic-file.ts';
 import { parseDigest, type Digest } from '../digest.ts';
 import { ImageError, reasonOf } from '../image-error.ts';
 import { isObject, optionalString, optionalStringMap, requiredSize } from '../json.ts';
@@ -44,23 +43,6 @@ export function readIndex(layout: StoreLayout): readonly IndexEntry[] {
     throw new ImageError('DAMAGED', `The image store's index is damaged: ${layout.index} is not an OCI index`);
   }
   return document['manifests'].map((each) => decodeEntry(each, layout.index));
-}
-
-/** Changes the index under its lock: nobody's change is lost, and a reader sees the old one or the new one. */
-export async function updateIndex(
-  layout: StoreLayout,
-  change: (entries: readonly IndexEntry[]) => readonly IndexEntry[],
-): Promise<void> {
-  const lock = await takeLock(layout.lock('index'));
-  try {
-    const before = readIndex(layout);
-    const after = change(before);
-    if (after === before) return;
-    const manifests = after.map(encodeEntry);
-    writeJson(layout.index, { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests });
-  } finally {
-    lock[Symbol.dispose]();
-  }
 }
 
 /**
@@ -114,7 +96,8 @@ function decodeEntry(value: unknown, path: string): IndexEntry {
   };
 }
 
-function encodeEntry(entry: IndexEntry): object {
+/** The descriptor of an entry, as index.json holds it. */
+export function encodeEntry(entry: IndexEntry): object {
   const { mediaType, digest, size, name, taggedAt, unpackedSize } = entry;
   const annotations: Record<string, string> = {};
   for (const key of nameKeys) if (name !== undefined) annotations[key] = name;

@@ -4,7 +4,7 @@ import { TarError } from './tar-header.ts';
 import { splitZstdFrames } from './zstd-frames.ts';
 
 /** Large outputs: fewer hand-overs between zlib's thread and ours; the next one is inflated while this one is unpacked. */
-const CHUNK = 512 * 1024;
+const CHUNK = 256 * 1024;
 
 const foreignFormats: readonly { name: string; magic: readonly number[] }[] = [
   { name: 'bzip2', magic: [0x42, 0x5a, 0x68] },
