@@ -1,6 +1,7 @@
 export { Attributes, Entry, FileType, deviceMajor, deviceMinor, makeDevice } from './server/attributes.ts';
 export { Name } from './server/name.ts';
 export {
+  NOT_YET,
   NO_HANDLE,
   Opened,
   ROOT_NODE,

@@ -131,8 +131,8 @@ export class ImageTreeFileSystem implements FileSystem {
     return fits(this.tree.readlink(nodeId), out);
   }
 
-  read(_request: Request, nodeId: number, _handle: number, offset: number, out: Bytes): number {
-    return this.tree.read(nodeId, offset, out);
+  read(request: Request, nodeId: number, _handle: number, offset: number, out: Bytes): number {
+    return this.tree.readSoon(nodeId, offset, out, request.attempt);
   }
 
   statfs(_request: Request, _nodeId: number, out: StatFs): number {

@@ -1,10 +1,10 @@
 /** An image's merged tree over its mapped index: every question but a file's contents is answered from memory. */
 import { FileType, type Attributes } from '../server/attributes.ts';
-import type { Bytes } from '../server/file-system.ts';
+import { NOT_YET, type Bytes } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
 import { ENODATA, checked, errno } from '../sys/errors.ts';
 import { close, openAt } from '../sys/files.ts';
-import { preadFully } from '../sys/io.ts';
+import { preadCached, preadFully, willNeed } from '../sys/io.ts';
 import { addressOf } from '../sys/memory.ts';
 import { mapFile, type Mapping } from '../sys/mmap.ts';
 import { AT_FDCWD, O_RDONLY } from '../sys/open-flags.ts';
@@ -198,6 +198,27 @@ export class ImageTree implements LowerLayer {
     return fd < 0 ? -errno.EIO : preadFully(fd, out.address, Math.min(out.length, size - offset), offset);
   }
 
+  /**
+   * As `read`, but never waits for a disk: `NOT_YET` when the contents are not in the page cache, which they are then on their
+   * way to. `attempt` counts the calls for one request.
+   */
+  readSoon(node: number, offset: number, out: Bytes, attempt: number): number {
+    const id = this.#id(node);
+    if (typeof id === 'number') return id;
+    const size = this.arrays.size[node - 1]!;
+    if (id === undefined || offset >= size) return 0;
+    const fd = this.#files.get(this.arrays.data[node - 1]!, id);
+    if (fd < 0) return -errno.EIO;
+    const length = Math.min(out.length, size - offset);
+    const done = preadCached(fd, out.address, length, offset);
+    if (done === length) return done;
+    const canTell = done >= 0 || done === -errno.EAGAIN;
+    if (!canTell || attempt >= patience) return preadFully(fd, out.address, length, offset);
+    // Memory may be short, and what was read ahead be gone again: then it is asked for once more.
+    if (attempt % restart === 0) willNeed(fd, offset, length);
+    return NOT_YET;
+  }
+
   contentId(node: number): Buffer | undefined {
     const id = this.#id(node);
     return id === undefined || typeof id === 'number' ? undefined : Buffer.from(id);
@@ -219,6 +240,10 @@ export class ImageTree implements LowerLayer {
     this.#mapping.unmap();
   }
 }
+
+/** Attempts after which reading ahead is started again, and after which the read just waits. */
+const restart = 200;
+const patience = 2000;
 
 /** What a directory shows as its size. */
 const directorySize = 4096;

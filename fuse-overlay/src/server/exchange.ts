@@ -52,6 +52,7 @@ export class Exchange implements Request {
   opcode = 0;
   id = 0;
   resent = false;
+  attempt = 0;
   nodeId = 0;
   uid = 0;
   gid = 0;
@@ -243,19 +244,14 @@ export class Exchange implements Request {
     return outHeader.size + payload;
   }
 
-  /** Copy of the request at hand, for a log or a trace. */
+  /** Copy of the message of the request at hand. */
   copyRequest(length: number): Buffer {
     return Buffer.from(this.#input.subarray(0, length));
   }
 
-  /** Puts a message in as if the kernel had sent it (tests). Returns its length. */
+  /** Puts a message in as if the kernel had just sent it. Returns its length. */
   load(message: Uint8Array): number {
     this.#input.set(message, 0);
     return message.length;
-  }
-
-  /** Copy of the reply (tests). */
-  copyReply(length: number): Buffer {
-    return Buffer.from(this.#output.subarray(0, length));
   }
 }

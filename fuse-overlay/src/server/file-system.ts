@@ -36,6 +36,12 @@ export const ROOT_NODE = 1;
 /** In place of a handle where the kernel sent none (FATTR_FH, FUSE_GETATTR_FH not set). */
 export const NO_HANDLE = -1;
 
+/**
+ * In place of a result: the answer is not there yet, what will bring it was started (reading ahead from a disk). Others are
+ * served, and the method is called again soon with `request.attempt` one higher. For requests without data only.
+ */
+export const NOT_YET = -1_000_000;
+
 /** Who asks: ids as the user namespace of the mount numbers them. */
 export interface Request {
   readonly opcode: number;
@@ -43,6 +49,8 @@ export interface Request {
   readonly id: number;
   /** A dead server had taken it: perhaps it was done already, but never answered. */
   readonly resent: boolean;
+  /** How many times the file system has said NOT_YET to this request. */
+  readonly attempt: number;
   readonly uid: number;
   readonly gid: number;
   /** 0 when the asking process is not visible in the mount's PID namespace. */

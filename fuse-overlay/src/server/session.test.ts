@@ -5,7 +5,7 @@ import { errno } from '../sys/errors.ts';
 import { viewMemory } from '../sys/memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { FileType } from './attributes.ts';
-import type { FileSystem } from './file-system.ts';
+import { NOT_YET, type FileSystem } from './file-system.ts';
 import { Session, type ServeOptions } from './session.ts';
 import type { TraceRecord } from './trace.ts';
 
@@ -246,6 +246,36 @@ test('counts, times and traces requests', () => {
   expect(counts.GETATTR?.histogram.reduce((sum, count) => sum + count)).toBe(1);
   expect(session.counters.total).toBe(2);
   expect(session.counters.malformed).toBe(1);
+});
+
+test('a request that has to wait is asked again, and holds up no other', () => {
+  const attempts: number[] = [];
+  const fs: FileSystem = {
+    ...minimal,
+    read: (request, node, _handle, _offset, out) => {
+      if (node !== 5) return 0;
+      attempts.push(request.attempt);
+      return request.attempt < 2 ? NOT_YET : out.buffer.write('late', out.start);
+    },
+  };
+  const kernel = new FakeKernel();
+  const session = new Session(kernel, fs, quiet);
+  const read = Buffer.alloc(40);
+  read.writeUInt32LE(4096, structs.readIn.at.size);
+  kernel.request(message('READ', 5, read));
+  kernel.request(message('GETATTR', 1, Buffer.alloc(16)));
+  session.poll(10);
+  expect(session.parked).toBe(1);
+  expect(kernel.replies.map(({ length }) => length)).toEqual([16 + 104]);
+  session.retry();
+  kernel.request(message('READ', 6, read));
+  session.poll(10);
+  expect(kernel.replies).toHaveLength(2);
+  session.retry();
+  expect([session.parked, attempts]).toEqual([0, [0, 1, 2]]);
+  expect(kernel.replies[2]?.toString('latin1', 16)).toBe('late');
+  expect(kernel.replies[2]?.readBigUInt64LE(8)).toBe(0x8000000000000042n);
+  expect(session.counters.snapshot().READ?.requests).toBe(2);
 });
 
 test('DESTROY ends the session and the file system', () => {

@@ -14,7 +14,7 @@ import { errno, errorCode } from '../sys/errors.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Counters } from './counters.ts';
 import { Exchange, inputSize } from './exchange.ts';
-import type { FileSystem } from './file-system.ts';
+import { NOT_YET, type FileSystem } from './file-system.ts';
 import { negotiate, wantedFeatures } from './init.ts';
 import { Notifier } from './notifier.ts';
 import { handlers, type Handler } from './operations/table.ts';
@@ -45,6 +45,16 @@ for (const name of Object.keys(opcodes) as OpcodeName[]) {
 
 const { INIT, DESTROY } = { INIT: opcodes.INIT.number, DESTROY: opcodes.DESTROY.number };
 
+interface Parked {
+  readonly message: Buffer;
+  readonly attempt: number;
+  /** When it came. */
+  readonly since: number;
+}
+
+/** Requests with data are not parked: nothing that waits is to hold much memory. */
+const parkedLimit = 512;
+
 /** Sessions of a process are served one request at a time, so they share the message buffers. */
 let shared: Exchange | undefined;
 
@@ -55,6 +65,8 @@ export class Session {
   readonly #transport: Transport;
   readonly #exchange: Exchange;
   readonly #options: ServeOptions;
+  readonly #parked: Parked[] = [];
+  #detach: (() => void) | undefined;
   #closed = false;
   #initialised = false;
   #extendedSetxattr = false;
@@ -95,19 +107,44 @@ export class Session {
     return limit;
   }
 
-  /** Answers the request of `length` bytes that lies in the exchange. */
-  handle(length: number): void {
+  /** Number of requests that wait for something the file system has started (NOT_YET). */
+  get parked(): number {
+    return this.#parked.length;
+  }
+
+  /** Asks the file system again for the answers of the parked requests. */
+  retry(): void {
+    for (const parked of this.#parked.splice(0)) {
+      if (this.#closed) return;
+      this.handle(this.#exchange.load(parked.message), parked.attempt + 1, parked.since);
+    }
+  }
+
+  /** `detach` is called just before the descriptor is closed. */
+  attach(detach: () => void): void {
+    this.#detach = detach;
+  }
+
+  /** Answers the request of `length` bytes that lies in the exchange; `attempt` counts the times it was parked. */
+  handle(length: number, attempt = 0, began: number = performance.now()): void {
     const x = this.#exchange;
-    const began = performance.now();
     if (!x.begin(length)) {
       this.counters.malformed++;
       this.#log(`Dropped a malformed request of ${length} bytes`);
       return;
     }
     x.extendedSetxattr = this.#extendedSetxattr;
+    x.attempt = attempt;
     const { opcode } = x;
     const known = opcode < opcodeLimit ? byNumber[opcode] : undefined;
-    const result = this.#dispatch(known, opcode);
+    let result = this.#dispatch(known, opcode);
+    if (result === NOT_YET) {
+      if (length <= parkedLimit) {
+        this.#parked.push({ message: x.copyRequest(length), attempt, since: began });
+        return;
+      }
+      result = -errno.EIO;
+    }
     if (known?.reply !== false) this.#reply(result);
     const microseconds = (performance.now() - began) * 1000;
     this.counters.count(opcode, result < 0, microseconds);
@@ -119,6 +156,7 @@ export class Session {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#detach?.();
     this.#transport.close();
     try {
       this.fs.destroy?.();

@@ -1,11 +1,14 @@
 /** Contents of open files. Results as libc.ts has them: negative is `-errno`; offsets and lengths in bytes. */
 import { bind, check } from './libc.ts';
+import { putWide } from '../server/wide.ts';
 import { allocate } from './memory.ts';
 
 const c = {
   read: bind('read', 'long', ['int', 'pointer', 'size']),
   write: bind('write', 'long', ['int', 'pointer', 'size']),
   pread: bind('pread', 'long', ['int', 'pointer', 'size', 'offset']),
+  preadv2: bind('preadv2', 'long', ['int', 'pointer', 'int', 'offset', 'int']),
+  fadvise: bind('posix_fadvise', 'int', ['int', 'offset', 'offset', 'int']),
   pwrite: bind('pwrite', 'long', ['int', 'pointer', 'size', 'offset']),
   lseek: bind('lseek', 'offset', ['int', 'offset', 'int']),
   ftruncate: bind('ftruncate', 'int', ['int', 'offset']),
@@ -39,6 +42,33 @@ export function preadFully(fd: number, address: number, length: number, offset: 
     done += more;
   }
   return done;
+}
+
+const RWF_NOWAIT = 8;
+const POSIX_FADV_WILLNEED = 3;
+const POSIX_FADV_DONTNEED = 4;
+
+const vector = allocate(16);
+const vectorView = new DataView(vector.buffer.buffer, vector.buffer.byteOffset, 16);
+
+/**
+ * Reads what lies in the page cache, so without waiting for a disk: may give fewer bytes than there are, `-EAGAIN` for none, and
+ * `-EOPNOTSUPP` on file systems that cannot tell (preadv2(2), Linux 4.14).
+ */
+export function preadCached(fd: number, address: number, length: number, offset: number): number {
+  putWide(vectorView, 0, address);
+  putWide(vectorView, 8, length);
+  return check(c.preadv2(fd, vector.address, 1, offset, RWF_NOWAIT));
+}
+
+/** Starts reading into the page cache; does not wait. */
+export function willNeed(fd: number, offset: number, length: number): void {
+  c.fadvise(fd, offset, length, POSIX_FADV_WILLNEED);
+}
+
+/** Drops a file's contents from the page cache. */
+export function dropCached(fd: number): void {
+  c.fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 export function pwrite(fd: number, address: number, length: number, offset: number): number {
