@@ -1,14 +1,8 @@
 /** Asking the agent, which is started where there is none. */
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { processEntry } from '../base/install.ts';
 import { EngineError, type EngineErrorCode } from '../engine/engine-error.ts';
 import type { RequestName, Requests } from '../engine/requests.ts';
-import { tryLock } from '../state/lock.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { socketAddress } from '../state/socket-address.ts';
 import { sendWithFds } from '../sys/fd-passing.ts';
@@ -61,7 +55,7 @@ export async function openRequest<Name extends RequestName>(
   sendAll(fd, line, fds);
   const socket = new Socket({ fd });
   socket.on('error', () => undefined);
-  const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]();
+  const lines = readLines(socket);
   async function next(): Promise<Message> {
     try {
       const { value, done } = await lines.next();
@@ -89,6 +83,17 @@ export async function openRequest<Name extends RequestName>(
   };
 }
 
+/** The lines of a stream, without their ends. */
+async function* readLines(socket: Socket): AsyncGenerator<string, undefined> {
+  let text = '';
+  socket.setEncoding('utf8');
+  for await (const piece of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {
+    text += piece;
+    for (let end; (end = text.indexOf('\n')) !== -1; text = text.slice(end + 1)) yield text.slice(0, end);
+  }
+  return undefined;
+}
+
 /** The fds go with the first piece. */
 function sendAll(fd: number, line: Buffer, fds: readonly number[]): void {
   const piece = 1 << 16;
@@ -105,29 +110,12 @@ async function connectAgent(paths: StatePaths): Promise<number> {
     } catch (error) {
       if (!['ENOENT', 'ECONNREFUSED', 'EAGAIN'].includes(errorCode(error) ?? '')) throw error;
     }
+    // Most commands find an agent and need nothing of what starts one.
+    const { startAgent } = await import('./client/start-agent.ts');
     startAgent(paths);
     if (performance.now() > deadline) {
       throw new EngineError('FAILED', `The agent does not answer; see ${join(paths.run, 'agent.log')}`);
     }
-    await sleep(pause);
-  }
-}
-
-/** Starts an agent unless one runs or is about to: whoever holds the lock is one, or has started one. */
-function startAgent(paths: StatePaths): void {
-  const lock = tryLock(join(paths.run, 'agent.lock'));
-  if (lock === undefined) return;
-  const log = openSync(join(paths.run, 'agent.log'), 'a', 0o600);
-  try {
-    const child = spawn(process.execPath, ['--no-warnings', '--v8-pool-size=0', processEntry('agent'), paths.root], {
-      stdio: ['ignore', log, log, lock.fd],
-      detached: true,
-      cwd: '/',
-    });
-    child.on('error', () => undefined);
-    child.unref();
-  } finally {
-    closeSync(log);
-    lock[Symbol.dispose]();
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }

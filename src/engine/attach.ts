@@ -5,7 +5,6 @@
 import { closeSync, createWriteStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import tty from 'node:tty';
 import type { StatePaths } from '../state/paths.ts';
 import { setWindowSize } from '../sys/window-size.ts';
 import type { Container } from './container.ts';
@@ -41,7 +40,9 @@ export async function attachContainer(
 
   const detached = Promise.withResolvers<'detached'>();
   const input =
-    stdin === undefined && container.config.request.options.tty !== true ? undefined : openInput(paths, container);
+    stdin === undefined && container.config.request.options.tty !== true
+      ? undefined
+      : await openInput(paths, container);
   try {
     if (input !== undefined && stdin !== undefined) {
       pumpInput(stdin, input, new DetachKeys(options.detachKeys), () => detached.resolve('detached'));
@@ -66,7 +67,7 @@ interface ContainerInput {
 }
 
 /** The container's stdin, or undefined where it has none open. Terminals follow the window of ours from here on. */
-function openInput(paths: StatePaths, { config }: Container): ContainerInput | undefined {
+async function openInput(paths: StatePaths, { config }: Container): Promise<ContainerInput | undefined> {
   const { id, request } = config;
   const { connection, fds } = takeMonitorFds(paths, id, 'client');
   closeSync(connection);
@@ -78,8 +79,9 @@ function openInput(paths: StatePaths, { config }: Container): ContainerInput | u
   return third === undefined ? undefined : pipeInput(third, () => closeContainerStdin(paths, id));
 }
 
-function terminalInput(master: number): ContainerInput {
-  const stream = new tty.ReadStream(master);
+async function terminalInput(master: number): Promise<ContainerInput> {
+  const { ReadStream } = await import('node:tty');
+  const stream = new ReadStream(master);
   stream.on('error', () => undefined);
   function resize(): void {
     if (process.stdout.isTTY) setWindowSize(master, process.stdout.rows, process.stdout.columns);

@@ -1,5 +1,4 @@
 /** Where a user's state lies. One place for every path, so that no two parts of trun disagree. */
-import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -48,7 +47,7 @@ function openRunFolder(root: string, env: NodeJS.ProcessEnv): string {
   const runtime = env['XDG_RUNTIME_DIR'];
   if (runtime?.startsWith('/') === true) {
     const isDefault = root === defaultRoot({ ...env, TRUN_ROOT: undefined });
-    const name = isDefault ? 'trun' : `trun-${createHash('sha256').update(root).digest('hex').slice(0, 12)}`;
+    const name = isDefault ? 'trun' : `trun-${shortHash(root)}`;
     try {
       mkdirSync(join(runtime, name), { recursive: true, mode: 0o700 });
       return realpathSync(join(runtime, name));
@@ -59,4 +58,9 @@ function openRunFolder(root: string, env: NodeJS.ProcessEnv): string {
   const run = join(root, 'run');
   mkdirSync(run, { recursive: true, mode: 0o700 });
   return run;
+}
+
+/** node:crypto costs every command some milliseconds, so it is loaded only by those that have another root. */
+function shortHash(text: string): string {
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

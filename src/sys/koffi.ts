@@ -3,6 +3,7 @@
  * functions and loads in one to three, so that is tried first.
  */
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import type koffiModule from 'koffi';
 
 type Koffi = typeof koffiModule;
@@ -31,12 +32,20 @@ type NativeFunction = (...args: NativeArgument[]) => number;
 
 type AsyncNativeFunction = (...args: [...NativeArgument[], (error: Error | null, result: number) => void]) => void;
 
-/** A libc function by its C prototype, bound at the first call, for most programs use few of them. Returns what C returns. */
+const { EINTR } = constants.errno;
+
+/**
+ * A libc function by its C prototype, bound at the first call, for most programs use few of them. Returns what C returns;
+ * a call that a signal has interrupted is made again (signal(7)).
+ */
 export function native(name: string, result: string, args: readonly string[]): NativeFunction {
   let bound: NativeFunction | undefined;
   return function call(...values: NativeArgument[]): number {
     bound ??= libc.func(name, result, [...args]) as NativeFunction;
-    return bound(...values);
+    for (;;) {
+      const value = bound(...values);
+      if (value !== -1 || koffi.errno() !== EINTR) return value;
+    }
   };
 }
 
