@@ -206,7 +206,6 @@ static void write_exit_status(struct supervision *s, u32 status)
 	s64 fd = sys(openat, AT_FDCWD, s->exit_temporary, O_WRONLY_CREAT_TRUNC_CLOEXEC, 0600);
 	if (fd < 0) return;
 	sys(write, fd, text, end - text);
-	sys(fsync, fd);
 	sys(close, fd);
 	sys(renameat2, AT_FDCWD, s->exit_temporary, AT_FDCWD, s->exit_path, 0);
 }

@@ -1,7 +1,8 @@
 /** The kernel's overlayfs over the FUSE mount of an image: creates, writes and deletes at the kernel's speed. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureMount } from '../image-server/client.ts';
+import { errorCode } from '../sys/system-error.ts';
 import { removeTrees } from './remove-tree.ts';
 import type { WritableLayer } from './writable-layer.ts';
 
@@ -22,5 +23,24 @@ export const kernelOverlay: WritableLayer = {
   // The overlay is gone with the container's mount namespace.
   release: () => Promise.resolve(),
 
-  remove: ({ holder, folder }) => removeTrees(holder, [join(folder, 'upper'), join(folder, 'work')]),
+  async remove({ holder, folder }) {
+    const folders = [join(folder, 'upper'), join(folder, 'work')];
+    if (!removeOwn(folders)) await removeTrees(holder, folders);
+  },
 };
+
+/** A container that wrote nothing under other ids leaves what its user can remove: no process inside is needed. */
+function removeOwn([upper, work]: readonly string[]): boolean {
+  try {
+    // overlayfs leaves it with no permissions at all, so it cannot be looked into; it is empty as a rule.
+    rmdirSync(join(work!, 'work'));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') return false;
+  }
+  try {
+    for (const folder of [upper!, work!]) rmSync(folder, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
