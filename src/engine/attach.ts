@@ -86,6 +86,8 @@ async function terminalInput(master: number): Promise<ContainerInput> {
   function resize(): void {
     if (process.stdout.isTTY) setWindowSize(master, process.stdout.rows, process.stdout.columns);
   }
+  // A size that is another one for a moment has programs draw themselves again, for whoever has just come.
+  if (process.stdout.isTTY) setWindowSize(master, process.stdout.rows + 1, process.stdout.columns);
   resize();
   process.stdout.on('resize', resize);
   return {
