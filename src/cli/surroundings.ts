@@ -9,28 +9,49 @@ export interface Surroundings {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  readonly now: () => Date;
+  now(): Date;
   readonly openRequest: typeof openRequest;
 }
 
-/** The surroundings of this very process. Streams are opened when they are asked for. */
-export const processSurroundings: Surroundings = {
-  env: process.env,
-  get cwd() {
+/** The surroundings of this very process. Streams are opened when they are asked for: each costs a millisecond. */
+export class ProcessSurroundings implements Surroundings {
+  readonly env = process.env;
+  readonly #outputs = new Set<NodeJS.WriteStream>();
+
+  get cwd(): string {
     return process.cwd();
-  },
-  get stdin() {
+  }
+
+  get stdin(): NodeJS.ReadStream {
     return process.stdin;
-  },
-  get stdout() {
-    return process.stdout;
-  },
-  get stderr() {
-    return process.stderr;
-  },
-  now: () => new Date(),
-  openRequest: async (...request) => (await import('../agent/client.ts')).openRequest(...request),
-};
+  }
+
+  get stdout(): NodeJS.WriteStream {
+    return this.#open(process.stdout);
+  }
+
+  get stderr(): NodeJS.WriteStream {
+    return this.#open(process.stderr);
+  }
+
+  now(): Date {
+    return new Date();
+  }
+
+  openRequest: typeof openRequest = async (...request) => (await import('../agent/client.ts')).openRequest(...request);
+
+  /** Settles when what has been printed is with its readers. */
+  async flush(): Promise<void> {
+    for (const output of this.#outputs) await new Promise((resolve) => output.write('', resolve));
+  }
+
+  #open(output: NodeJS.WriteStream): NodeJS.WriteStream {
+    if (this.#outputs.has(output)) return output;
+    this.#outputs.add(output);
+    // A reader that has gone (`trun logs … | head`) ends us quietly, as SIGPIPE ends others.
+    return output.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 125));
+  }
+}
 
 /** What a command gets. @param root of `--root`, relative to the working directory */
 export function openContext(command: string, root: string | undefined, surroundings: Surroundings): CommandContext {

@@ -30,6 +30,8 @@ type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What values are read against. */
 export interface DecodeSurroundings {
+  /** The command as typed. */
+  readonly command: string;
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly cwd: string;
 }
@@ -53,7 +55,7 @@ export function containerRequest(
   const network = networkName(flags);
   checkConflicts(flags, network);
   const [image, ...command] = flags.rootfs === undefined ? args : ['', ...args];
-  if (image === undefined) throw new UsageError('an image is required');
+  if (image === undefined) throw new UsageError(`"trun ${surroundings.command}" requires at least 1 argument.`);
   if (image === '' && flags.rootfs === undefined)
     throw new InvalidInput('invalid reference format: the image is empty');
   const security = securityOptions(flags, cwd);

@@ -35,13 +35,12 @@ export async function stayAttached(context: CommandContext, foreground: Foregrou
   const { id, streams, tty, from, detachKeys, signals, ended } = foreground;
   const container = readContainer(context.paths(), id);
   if (container === undefined) throw new EngineError('NOT_FOUND', `No such container: ${id}`);
-  const { stdin, stdout, stderr } = context;
   signals?.connect((signal) => context.ask('kill', { container: id, signal }));
-  using _raw = tty && streams.stdin && stdin.isTTY ? new RawTerminal(stdin) : undefined;
+  using _raw = streams.stdin && tty && context.stdin.isTTY ? new RawTerminal(context.stdin) : undefined;
   const outcome = await attachContainer(context.paths(), container, {
-    ...(streams.stdin ? { stdin } : {}),
-    ...(streams.stdout ? { stdout } : {}),
-    ...(streams.stderr ? { stderr } : {}),
+    ...(streams.stdin ? { stdin: context.stdin } : {}),
+    ...(streams.stdout ? { stdout: context.stdout } : {}),
+    ...(streams.stderr ? { stderr: context.stderr } : {}),
     ...(from === undefined ? {} : { from }),
     ...(detachKeys === undefined ? {} : { detachKeys }),
     ended,

@@ -1,0 +1,195 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ContainerRequest } from '../../engine/container.ts';
+import { parseFlags } from '../flags/parse-flags.ts';
+import { CONTAINER_FLAGS } from './container-flags.ts';
+import { containerRequest } from './container-request.ts';
+
+let cwd: string;
+
+beforeAll(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'trun-flags-'));
+  writeFileSync(join(cwd, 'env'), '# comment\nF=1\nEXPORTED\nABSENT\n');
+  writeFileSync(join(cwd, 'labels'), 'from=file\nbare\n');
+  writeFileSync(join(cwd, 'seccomp.json'), '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[]}');
+});
+
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+function decode(...words: string[]): ContainerRequest {
+  const { values, args } = parseFlags(CONTAINER_FLAGS, words, false);
+  return containerRequest(values, args, { command: 'run', env: { EXPORTED: 'here' }, cwd });
+}
+
+test('an image alone', () => {
+  expect(decode('debian')).toEqual({
+    image: 'debian',
+    options: {
+      args: [],
+      env: [],
+      groupAdd: [],
+      tty: false,
+      readOnly: false,
+      capAdd: [],
+      capDrop: [],
+      privileged: false,
+      ulimits: [],
+      limits: {},
+      noNewPrivileges: false,
+      systemPathsUnconfined: false,
+    },
+    mounts: [],
+    ports: [],
+    publishAll: false,
+    network: 'bridge',
+    extraHosts: [],
+    dns: { servers: [], search: [], options: [] },
+    labels: {},
+    openStdin: false,
+    autoRemove: false,
+    init: false,
+    seccomp: 'default',
+    storage: { writable: 'auto' },
+  });
+});
+
+describe('each flag', () => {
+  test.each<[string[], object]>([
+    [['--name', 'box'], { name: 'box' }],
+    [['-it'], { openStdin: true, options: { tty: true } }],
+    [['--rm'], { autoRemove: true }],
+    [['--init'], { init: true }],
+    [['-e', 'A=b', '-e', 'EXPORTED', '--env', 'ABSENT'], { options: { env: ['A=b', 'EXPORTED=here', 'ABSENT'] } }],
+    [['-e', 'A=1', '--env-file', 'env'], { options: { env: ['F=1', 'EXPORTED=here', 'A=1'] } }],
+    [['-w', '/work'], { options: { workdir: '/work' } }],
+    [['-u', '1000:50'], { options: { user: '1000:50' } }],
+    [['--group-add', 'video', '--group-add', '7'], { options: { groupAdd: ['video', '7'] } }],
+    [['-h', 'one'], { options: { hostname: 'one' } }],
+    [['--domainname', 'example.org'], { options: { domainname: 'example.org' } }],
+    [['--entrypoint', '/bin/x'], { options: { entrypoint: '/bin/x' } }],
+    [['--entrypoint', ''], { options: { entrypoint: '' } }],
+    [['--read-only'], { options: { readOnly: true } }],
+    [['--privileged'], { options: { privileged: true } }],
+    [['--cap-add', 'NET_ADMIN', '--cap-drop=ALL'], { options: { capAdd: ['NET_ADMIN'], capDrop: ['ALL'] } }],
+    [['--security-opt', 'no-new-privileges'], { options: { noNewPrivileges: true } }],
+    [['--security-opt', 'systempaths=unconfined'], { options: { systemPathsUnconfined: true } }],
+    [['--security-opt', 'seccomp=unconfined'], { seccomp: 'unconfined' }],
+    [['--security-opt', 'seccomp=seccomp.json'], { seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [] } }],
+    [['--ulimit', 'nofile=10:20'], { options: { ulimits: [{ type: 'RLIMIT_NOFILE', soft: 10, hard: 20 }] } }],
+    [['-m', '64m'], { options: { limits: { memory: 64 << 20 } } }],
+    [['-m', '64m', '--memory-swap', '-1'], { options: { limits: { memory: 64 << 20, memorySwap: -1 } } }],
+    [['--cpus', '0.5', '--pids-limit', '100'], { options: { limits: { cpus: 0.5, pids: 100 } } }],
+    [['--pids-limit', '-1'], { options: { limits: {} } }],
+    [['--shm-size', '1g'], { options: { shmSize: 1 << 30 } }],
+    [['--oom-score-adj', '-500'], { options: { oomScoreAdj: -500 } }],
+    [['--stop-signal', 'INT', '--stop-timeout', '3'], { stopSignal: 'INT', stopTimeout: 3 }],
+    [['-p', '8080:80', '-P'], { publishAll: true, ports: [{ hostPorts: [8080, 8080], containerPort: 80 }] }],
+    [['-p', '127.0.0.1:53:53/udp'], { ports: [{ hostIp: '127.0.0.1', protocol: 'udp' }] }],
+    [['-v', '/a:/b:ro'], { mounts: [{ type: 'bind', source: '/a', target: '/b', readOnly: true }] }],
+    [['-v', 'data:/d'], { mounts: [{ type: 'volume', source: 'data', target: '/d' }] }],
+    [['--mount', 'type=tmpfs,target=/t'], { mounts: [{ type: 'tmpfs', target: '/t' }] }],
+    [['--tmpfs', '/run:size=1m'], { mounts: [{ type: 'tmpfs', target: '/run' }] }],
+    [['--network', 'none'], { network: 'none' }],
+    [['--net=host'], { network: 'host' }],
+    [['--network', 'default'], { network: 'bridge' }],
+    [['--network', 'container:box'], { network: 'container:box' }],
+    [['--add-host', 'db:10.0.0.1'], { extraHosts: [{ address: '10.0.0.1', names: ['db'] }] }],
+    [['--dns', '1.1.1.1', '--dns-search', 'x.y'], { dns: { servers: ['1.1.1.1'], search: ['x.y'], options: [] } }],
+    [['--dns-option', 'a', '--dns-opt', 'b'], { dns: { servers: [], search: [], options: ['b', 'a'] } }],
+    [['-l', 'a=b', '--label', 'c'], { labels: { a: 'b', c: '' } }],
+    [['--label-file', 'labels', '-l', 'from=flag'], { labels: { from: 'flag' } }],
+    [['--storage-opt', 'writable=fuse'], { storage: { writable: 'fuse' } }],
+    [['--storage-opt', 'size=1g', '--storage-opt', 'inodes=10'], { storage: { size: 1 << 30, inodes: 10 } }],
+    [['--no-healthcheck'], { image: 'image' }],
+    [['--attach', 'stdout', '--cidfile', 'f', '--pull=never', '--platform', 'linux/amd64'], { image: 'image' }],
+  ])('%j', (words, expected) => {
+    expect(decode(...words, 'image')).toMatchObject(expected);
+  });
+
+  test('a bind below the working directory', () => {
+    expect(decode('-v', './x:/y', 'image').mounts).toMatchObject([{ type: 'bind', source: join(cwd, 'x') }]);
+  });
+});
+
+describe('arguments', () => {
+  test('what follows the image is the command, flags and all', () => {
+    expect(decode('--rm', 'image', 'ls', '-l', '--rm=false')).toMatchObject({
+      image: 'image',
+      autoRemove: true,
+      options: { args: ['ls', '-l', '--rm=false'] },
+    });
+  });
+
+  test('with --rootfs there is no image', () => {
+    expect(decode('--rootfs', 'tree', 'sh', '-c', 'id')).toMatchObject({
+      image: '',
+      rootfs: join(cwd, 'tree'),
+      options: { args: ['sh', '-c', 'id'] },
+    });
+  });
+});
+
+describe('what cannot be', () => {
+  const processors = availableParallelism();
+  test.each<[string[], string]>([
+    [['--memory', 'lots'], `invalid argument "lots" for "-m, --memory" flag: invalid size: 'lots'`],
+    [['--memory', '1m'], 'invalid argument "1m" for "-m, --memory" flag: Minimum memory limit allowed is 6MB'],
+    [
+      ['--memory-swap', '1g'],
+      'invalid argument "1g" for "--memory-swap" flag: You should always set the Memory limit when using Memoryswap limit, see usage',
+    ],
+    [
+      ['--cpus', '-1'],
+      `invalid argument "-1" for "--cpus" flag: range of CPUs is from 0.01 to ${processors.toFixed(2)}, as there are only ${processors} CPUs available`,
+    ],
+    [['-e', '=x'], 'invalid argument "=x" for "-e, --env" flag: invalid environment variable: =x'],
+    [['--env-file', 'no/file'], 'open no/file: no such file or directory'],
+    [['--label-file', 'no/file'], 'open no/file: no such file or directory'],
+    [['--security-opt', 'seccomp=no/file'], 'open no/file: no such file or directory'],
+    [['-w', 'relative'], "the working directory 'relative' is invalid, it needs to be an absolute path"],
+    [
+      ['--hostname', 'a b'],
+      'invalid argument "a b" for "-h, --hostname" flag: invalid hostname format for --hostname: a b',
+    ],
+    [['--dns', 'nobody'], 'invalid argument "nobody" for "--dns" flag: nobody is not an ip address'],
+    [['--publish', '1:x'], 'invalid argument "1:x" for "-p, --publish" flag: invalid containerPort: x'],
+    [
+      ['--storage-opt', 'writable=paper'],
+      `invalid argument "writable=paper" for "--storage-opt" flag: 'paper' has to be auto, kernel or fuse`,
+    ],
+    [
+      ['--storage-opt', 'colour=red'],
+      'invalid argument "colour=red" for "--storage-opt" flag: it has to be writable=…, size=… or inodes=…',
+    ],
+    [['--oom-score-adj', '2000'], 'Invalid value 2000, range for oom score adj is [-1000, 1000]'],
+    [
+      ['--network', 'a', '--network', 'b'],
+      '--network is supported once: trun joins one network when it runs a container',
+    ],
+    [
+      ['--network', 'container:x', '-p', '1:1'],
+      'conflicting options: port publishing and the container type network mode',
+    ],
+    [['--network', 'container:x', '-h', 'y'], 'conflicting options: hostname and the network mode'],
+    [['--device', '/dev/kvm'], '--device is not supported: trun does not have it yet'],
+    [['-c', '5'], '--cpu-shares is not supported: trun does not have it yet'],
+    [['--restart=always'], '--restart is not supported: trun does not have it yet'],
+  ])('%j', (words, message) => {
+    expect(() => decode(...words, 'image')).toThrow(expect.objectContaining({ message }));
+  });
+
+  test('no image', () => {
+    expect(() => decode('--rm')).toThrow('requires at least 1 argument');
+    expect(() => decode('')).toThrow('invalid reference format');
+  });
+});
+
+test('every flag of Docker that we do not have says so', () => {
+  const unsupported = Object.entries(CONTAINER_FLAGS).filter(([, flag]) => 'unsupported' in flag);
+  expect(unsupported.length).toBeGreaterThan(40);
+  for (const [name] of unsupported) {
+    expect(() => decode(`--${name}=1`, 'image')).toThrow(`--${name} is not supported: `);
+  }
+});
