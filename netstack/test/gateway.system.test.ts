@@ -17,6 +17,8 @@ const cleanups: (() => unknown)[] = [];
 const STREAM_PEER = join(import.meta.dirname, 'stream-peer.ts');
 
 async function listen(server: Server, host = '127.0.0.1', port = 0): Promise<number> {
+  // Some tests end their connections roughly.
+  server.on('connection', (socket: Socket) => socket.on('error', () => undefined));
   server.listen(port, host);
   await once(server, 'listening');
   cleanups.push(() => server.close());

@@ -1,5 +1,9 @@
 /** RFC 9293, state by state: what the stack answers to a scripted peer. */
 import { describe, expect, it } from 'vitest';
+import { Frame, HEADROOM } from '../src/link/device.ts';
+import { advance } from '../src/tcp/sequence.ts';
+import { addBytes, finish } from '../src/wire/checksum.ts';
+import { writeIpv4 } from '../src/wire/ipv4.ts';
 import { ScriptedPeer } from './scripted-peer.ts';
 
 const PLAIN = { tcp: { timestamps: false, sack: false } };
@@ -332,6 +336,56 @@ describe('loss', () => {
     peer.send({ flags: '.', seq: 1, ack: 1001 });
     peer.elapse(3000);
     expect(peer.take().map(({ seq }) => seq)).toContain(1001);
+  });
+});
+
+describe('path MTU', () => {
+  /** "Fragmentation needed" about a segment with the given sequence number. */
+  function tooBig(peer: ScriptedPeer, seq: number, mtu: number): void {
+    const frame = new Frame(256);
+    const at = HEADROOM + 14 + 20;
+    const { view } = frame;
+    view.setUint16(at, 0x0304);
+    view.setUint16(at + 6, mtu);
+    const quoted = {
+      totalLength: 1040,
+      identification: 1,
+      fragment: 0x4000,
+      protocol: 6,
+      source: peer.local,
+      destination: peer.remote,
+    };
+    writeIpv4(frame.bytes, view, at + 8, quoted);
+    view.setUint16(at + 28, peer.port);
+    view.setUint16(at + 30, peer.peerPort);
+    view.setUint32(at + 32, advance(peer.connection!.sender.una, seq - 1));
+    view.setUint16(at + 2, finish(addBytes(0, view, at, at + 36)));
+    peer.sendFrame(peer.wrap(frame, 1, at + 36));
+  }
+
+  it('shrinks segments of all connections on the path when one is told', () => {
+    const peer = new ScriptedPeer({ ...PLAIN, outgoing: 'a'.repeat(3000) });
+    peer.establish({ syn: { mss: 1460 } });
+    const first = peer.connection!;
+    expect(peer.take().map(({ payload }) => payload.length)).toEqual([1460, 1460, 80]);
+    peer.peerPort++;
+    peer.establish({ syn: { mss: 1460 } });
+    peer.take();
+    tooBig(peer, 1, 1000);
+    expect(peer.take().map(({ payload }) => payload.length)).toEqual([960]);
+    first.sender.recovery.timedOut();
+    first.pump();
+    expect(peer.take().map(({ payload }) => payload.length)).toEqual([960]);
+  });
+
+  it('does not believe an error about what is not in flight, nor an absurd MTU', () => {
+    const peer = new ScriptedPeer({ ...PLAIN, outgoing: 'a'.repeat(3000) });
+    peer.establish({ syn: { mss: 1460 } });
+    peer.take();
+    tooBig(peer, 50_000, 1000);
+    expect(peer.connection!.path.mtu).toBe(1500);
+    tooBig(peer, 1, 20);
+    expect(peer.connection!.path.mtu).toBe(576);
   });
 });
 

@@ -69,7 +69,7 @@ export class HostStream implements StreamApplication {
     }
     if (fresh && count >= 0) {
       this.#seen = position + count;
-      if (count < length) this.#readable = this.#ending && count > 0;
+      if (this.#outgoing.isDrained()) this.#readable = this.#ending && count > 0;
     }
     return count;
   }

@@ -14,6 +14,8 @@ export interface OutgoingBytes {
   /** As StreamApplication.peek; undefined: the socket is broken. */
   peek(position: number, target: Uint8Array, at: number, length: number): number | undefined;
   acknowledged(count: number): void;
+  /** Whether the last peek at new bytes found the socket empty behind what it returned: the next edge of epoll tells of more. */
+  isDrained(): boolean;
 }
 
 /** Picks what the kernel can do. */
@@ -24,7 +26,8 @@ export function outgoingBytes(fd: number): OutgoingBytes {
 
 let peekOffsetsWork: boolean | undefined;
 
-class PeekedBytes implements OutgoingBytes {
+export class PeekedBytes implements OutgoingBytes {
+  #drained = false;
   readonly #fd: number;
   /** The kernel's peek offset; -1: off, peeks start at the first byte. Requests and answers never need it on. */
   #offset = -1;
@@ -39,12 +42,17 @@ class PeekedBytes implements OutgoingBytes {
       this.#offset = position;
     }
     const count = libc.recv(this.#fd, addressOf(target) + at, length, MESSAGE.PEEK | MESSAGE.DONTWAIT);
+    this.#drained = count < length;
     if (count > 0) {
       if (this.#offset >= 0) this.#offset += count;
       return count;
     }
     if (count === 0) return STREAM_END;
     return errno() === ERRNO.EAGAIN ? 0 : undefined;
+  }
+
+  isDrained(): boolean {
+    return this.#drained;
   }
 
   acknowledged(count: number): void {
@@ -63,7 +71,8 @@ const CHUNK = 65_536;
 /** Read ahead of what was acknowledged, at most. */
 const CAPACITY = 1 << 20;
 
-class BufferedBytes implements OutgoingBytes {
+export class BufferedBytes implements OutgoingBytes {
+  #drained = false;
   readonly #fd: number;
   #chunks: Uint8Array[] = [];
   /** Bytes of the first chunk that were acknowledged. */
@@ -76,10 +85,12 @@ class BufferedBytes implements OutgoingBytes {
   }
 
   peek(position: number, target: Uint8Array, at: number, length: number): number | undefined {
-    if (position >= this.#length) {
-      const result = this.#read();
-      if (result !== 1) return result;
+    this.#drained = false;
+    while (this.#length < Math.min(position + length, CAPACITY) && !this.#ended) {
+      if (!this.#read()) return undefined;
+      if (this.isDrained()) break;
     }
+    if (position >= this.#length) return this.#ended ? STREAM_END : 0;
     let skip = this.#start + position;
     let copied = 0;
     for (const chunk of this.#chunks) {
@@ -96,6 +107,10 @@ class BufferedBytes implements OutgoingBytes {
     return copied;
   }
 
+  isDrained(): boolean {
+    return this.#drained;
+  }
+
   acknowledged(count: number): void {
     this.#length -= count;
     this.#start += count;
@@ -107,19 +122,18 @@ class BufferedBytes implements OutgoingBytes {
     if (gone > 0) this.#chunks.splice(0, gone);
   }
 
-  /** 1: there is more now; otherwise what peek returns. */
-  #read(): number | undefined {
-    if (this.#ended) return STREAM_END;
-    if (this.#length >= CAPACITY) return 0;
+  /** Reads once; false: the socket is broken. */
+  #read(): boolean {
     const chunk = new Uint8Array(CHUNK);
     const count = libc.recv(this.#fd, addressOf(chunk), CHUNK, MESSAGE.DONTWAIT);
-    if (count < 0) return errno() === ERRNO.EAGAIN ? 0 : undefined;
+    this.#drained = count < CHUNK && count !== 0;
+    if (count < 0) return errno() === ERRNO.EAGAIN;
     if (count === 0) {
       this.#ended = true;
-      return STREAM_END;
+      return true;
     }
     this.#chunks.push(count < CHUNK / 2 ? chunk.slice(0, count) : chunk.subarray(0, count));
     this.#length += count;
-    return 1;
+    return true;
   }
 }

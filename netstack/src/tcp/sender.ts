@@ -37,6 +37,8 @@ export class Sender {
   readonly rtt = new RttEstimator();
   readonly congestion = new Congestion();
   readonly recovery: LossRecovery;
+  /** The path's MTU that the segment size was made for; other connections may learn of a lower one. */
+  #mtu = 0;
   /** Sequence number of our FIN, once the application's stream has ended. */
   fin: number | undefined;
   readonly #connection: Connection;
@@ -63,6 +65,7 @@ export class Sender {
   /** Sets the segment size from the peer's MSS option and the path (RFC 9293, 3.7.1; options count, 3.7.1 and RFC 6691). */
   setSegmentSize(peerMss: number): void {
     const { path, optionLength, layer } = this.#connection;
+    this.#mtu = path.mtu;
     this.mss = Math.max(64, Math.min(peerMss, path.transportRoom - 20) - optionLength);
     this.joined = layer.canJoin(path.version) ? Math.floor(MAX_JOINED / this.mss) * this.mss || this.mss : this.mss;
     this.congestion.mss = this.mss;
@@ -102,6 +105,7 @@ export class Sender {
   /** Sends what windows and application permit. */
   pump(): void {
     if (!this.#connection.maySend) return;
+    this.#followPath();
     this.recovery.retransmit();
     while (this.fin === undefined) {
       const inFlight = this.inFlight;
@@ -120,6 +124,7 @@ export class Sender {
   /** Sends [sequence, end) again, or what of it fits a frame; returns how much of the sequence space was sent. */
   resend(sequence: number, end: number): number {
     const connection = this.#connection;
+    this.#followPath();
     this.#timedEnd = undefined;
     connection.layer.counters.retransmitted++;
     const dataEnd = this.fin !== undefined && !before(end, this.fin) ? this.fin : end;
@@ -140,6 +145,11 @@ export class Sender {
   /** Whether the application has something that only the peer's window holds back. */
   get isBlocked(): boolean {
     return this.fin === undefined && this.#peek(this.inFlight, 1) !== 0;
+  }
+
+  #followPath(): void {
+    const { path, peerMss } = this.#connection;
+    if (path.mtu !== this.#mtu) this.setSegmentSize(peerMss);
   }
 
   #sendNew(position: number, length: number): boolean {

@@ -155,10 +155,8 @@ export class TcpLayer {
       // RFC 5461: a hard error counts during the handshake only.
       if (connection.state === 'SYN-SENT') connection.finish('unreachable');
     } else if (connection.path.lowerMtu(mtu)) {
-      const { sender } = connection;
-      sender.setSegmentSize(connection.peerMss);
-      sender.recovery.timedOut();
-      sender.pump();
+      connection.sender.recovery.timedOut();
+      connection.sender.pump();
     }
   }
 
