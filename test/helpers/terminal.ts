@@ -85,7 +85,8 @@ export class Terminal implements AsyncDisposable {
         const [dead, status, signal] = (
           await this.#tmux('display-message', '-p', '#{pane_dead},#{pane_dead_status},#{pane_dead_signal}')
         ).split(',');
-        if (dead !== '1') return undefined;
+        // tmux sees the terminal's end before it has the status.
+        if (dead !== '1' || (status === '' && signal === '')) return undefined;
         return status === '' ? 128 + Number(signal) : Number(status);
       },
       { timeout, interval: 100 },

@@ -80,7 +80,7 @@ describe('images', () => {
     async (reference) => {
       const result = await fails(['run', '--rm', reference, 'true']);
       expect(result.status).toBe(125);
-      expect(result.stderr).toMatch(/invalid reference|reference|image/i);
+      expect(result.stderr).toMatch(/invalid reference|repository name|image/i);
     },
   );
 });
@@ -108,12 +108,6 @@ describe('flags', () => {
     const result = await fails(['run', '--rm', ...flags, bed.image('busybox'), 'true']);
     expect(result.status).toBe(125);
     expect(result.stderr).toMatch(message);
-  });
-
-  test('-d with --rm and -a flags that exclude each other', async () => {
-    // Docker permits -d --rm: it is a container that removes itself.
-    const id = await bed.box.ok(['run', '-d', '--rm', bed.image('busybox'), 'true']);
-    expect(id).toMatch(/^[0-9a-f]{64}$/);
   });
 
   test('no image', async () => {

@@ -25,7 +25,8 @@ describe.each(['kernel', 'fuse'])('writable=%s', (writable) => {
   }
 
   test('files are made, written, read, appended to, cut and removed', async () => {
-    const script = `echo one >/f; echo two >>/f; cat /f; truncate -s 4 /f; cat /f; dd if=/dev/zero of=/f bs=1 seek=10 count=1 2>/dev/null
+    // Read by head: busybox's cat hands its pipe the file's own pages (sendfile), which the cut would change.
+    const script = `echo one >/f; echo two >>/f; head -n 9 /f; truncate -s 4 /f; head -n 9 /f; dd if=/dev/zero of=/f bs=1 seek=10 count=1 2>/dev/null
       stat -c %s /f; rm /f; test ! -e /f; mkdir -p /a/b/c; rmdir /a/b/c; rm -r /a; test ! -e /a; echo done`;
     expect(await shell(script)).toBe('one\ntwo\none\n11\ndone');
   });
@@ -158,10 +159,10 @@ describe.each(['kernel', 'fuse'])('the host image with writable=%s', (writable) 
   test('git clone of a local repository, commit, status', async ({ skip }) => {
     if ((await bed.box.trun([...words, 'git --version'])).status !== 0) skip('git is not installed');
     const script = `
-      export HOME=/root GIT_CONFIG_NOSYSTEM=1; mkdir -p /root; cd /root; git init -q -b main one; cd one
+      export HOME=/work GIT_CONFIG_NOSYSTEM=1; mkdir /work; cd /work; git init -q -b main one; cd one
       git config user.email a@b; git config user.name a
       for i in $(seq 200); do mkdir -p d$((i % 7)); echo $i >d$((i % 7))/f$i; done
-      git add -A; git commit -q -m first; git clone -q --no-hardlinks /root/one /root/two; cd /root/two
+      git add -A; git commit -q -m first; git clone -q --no-hardlinks /work/one /work/two; cd /work/two
       git status --porcelain | wc -l; git log --oneline | wc -l; git fsck --strict 2>&1 | grep -c error || true
       echo changed >d1/f1; git diff --stat | tail -n 1; git gc -q; git status --porcelain`;
     const printed = await bed.box.ok([...words, script], { timeout: 120_000 });
