@@ -54,4 +54,7 @@ const contestants: Contestant[] = [
 ];
 
 printComparison(`pull ${image}`, await race(contestants, rounds));
-await output('podman', [...podman, 'unshare', 'sh', '-c', `rm -rf ${podmanRoot} ${podmanRoot}.*`], { env });
+await output('podman', [...podman, 'unshare', 'sh', '-c', `rm -rf ${podmanRoot} ${podmanRoot}.*`], {
+  env,
+  timeout: 600_000,
+});

@@ -19,7 +19,7 @@ export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator
   const chunks = source[Symbol.asyncIterator]();
   const first = await chunks.next();
   if (first.done) return;
-  const format = formatOf(first.value);
+  const format = formatOrClose(first.value, chunks);
   const all = prepend(first.value, chunks);
   if (format === 'plain') {
     yield* all;
@@ -34,6 +34,15 @@ export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator
     for await (const chunk of output) yield chunk as Buffer;
   } catch (error) {
     throw isDecoderError(error) ? new TarError('its compressed data is corrupt', { cause: error }) : error;
+  }
+}
+
+function formatOrClose(head: Buffer, chunks: AsyncIterator<Buffer>): ReturnType<typeof formatOf> {
+  try {
+    return formatOf(head);
+  } catch (error) {
+    close(chunks);
+    throw error;
   }
 }
 
@@ -53,8 +62,17 @@ function starts(bytes: Buffer, magic: readonly number[]): boolean {
 }
 
 async function* prepend(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield first;
-  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  try {
+    yield first;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  } finally {
+    close(rest);
+  }
+}
+
+/** Not waited for: a source that waits for bytes itself can only end after them. */
+function close(source: AsyncIterator<Buffer>): void {
+  source.return?.().catch(ignore);
 }
 
 /** zlib's codes: Z_DATA_ERROR, Z_BUF_ERROR (cut short), ZSTD_error_prefix_unknown… */
@@ -64,5 +82,5 @@ function isDecoderError(error: unknown): boolean {
 }
 
 function ignore(): void {
-  // pipeline wants a callback; its error arrives through the iteration as well.
+  // The error arrives through the iteration as well.
 }

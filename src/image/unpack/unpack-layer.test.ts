@@ -7,6 +7,7 @@ import { readLayerList, type LayerEntry } from 'fuse-overlay';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { digestOf, type Digest } from '../digest.ts';
 import { buildTar, type TarItem } from '../testing/tar-builder.ts';
+import { GrowingFile } from './growing-file.ts';
 import { defaultUnpackLimits, type UnpackLimits } from './limits.ts';
 import { unpackLayer } from './unpack-layer.ts';
 
@@ -272,4 +273,23 @@ describe('hostile archives', () => {
     await expect(unpack([{ path: 'f', content: 'x' }], { diffId: other })).rejects.toThrow(`not to ${other}`);
     expect(readdirSync(root).sort()).toEqual(['files', 'temporary']);
   });
+});
+
+test('a refused archive leaves no file open', async () => {
+  const before = readdirSync('/proc/self/fd').length;
+  const tar = buildTar([{ path: '../x' }, { path: 'f', content: Buffer.alloc(3_000_000) }]);
+  for (const blob of [tar, gzipSync(tar), zstdCompressSync(tar), Buffer.concat([Buffer.from('BZh'), tar])]) {
+    const path = join(root, 'blob');
+    writeFileSync(path, blob);
+    const file = new GrowingFile(path);
+    file.grow(blob.length);
+    file.complete();
+    const request = { files: root, temporary: root, list: join(root, 'list'), mark: join(root, 'mark') };
+    const limits = defaultUnpackLimits;
+    await expect(
+      unpackLayer(file.read(), { ...request, diffId: digestOf(''), limits }, () => undefined),
+    ).rejects.toThrow();
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(readdirSync('/proc/self/fd').length).toBe(before);
 });
