@@ -1,5 +1,4 @@
 /** What the agent is asked to do. One JSON line each way over its socket; containers are named as users name them. */
-import type { EngineErrorCode } from './engine-error.ts';
 import type { ContainerRequest } from './container.ts';
 import type { DryRun } from './dry-run.ts';
 
@@ -53,7 +52,3 @@ export interface Started {
 }
 
 export type RequestName = keyof Requests;
-
-export type Reply<Name extends RequestName> =
-  | { readonly result: Requests[Name]['result'] }
-  | { readonly error: { readonly code: EngineErrorCode; readonly message: string } };
