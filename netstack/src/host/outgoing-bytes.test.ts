@@ -71,19 +71,20 @@ describe.each(kinds)('%s', (_, make, supported) => {
   it.skipIf(!supported)('carries megabytes in order, acknowledged in other pieces than read', async () => {
     const stream = Buffer.from(Array.from({ length: 3_000_000 }, (_unused, index) => 97 + (index % 23)));
     peer.end(stream);
+    const target = new Uint8Array(65_000);
     let next = 0;
     let position = 0;
     for (;;) {
-      const part = await peek(position, 65_000);
-      if (part === STREAM_END) break;
-      if (typeof part !== 'string') throw new Error(`peek: ${part}`);
-      expect(part).toBe(stream.toString('latin1', next, next + part.length));
-      next += part.length;
-      position += part.length;
-      // What stays unread takes of the socket's window, which starts at 64 KiB.
-      const gone = Math.max(Math.min(position, 40_000), position - 10_000);
+      const count = bytes.peek(position, target, 0, target.length);
+      if (count === undefined || count < 0) break;
+      expect(stream.compare(target, 0, count, next, next + count)).toBe(0);
+      next += count;
+      position += count;
+      // A few unread bytes pin the kernel's whole buffer of them and can close the window: when nothing comes, let go of all.
+      const gone = count === 0 ? position : Math.min(position, 40_000);
       bytes.acknowledged(gone);
       position -= gone;
+      if (count === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     }
     expect(next).toBe(stream.length);
   });
