@@ -11,6 +11,7 @@ export {
   type DirectoryReply,
   type FileLock,
   type FileSystem,
+  type ReadRoom,
   type Request,
   type SessionOptions,
 } from './server/file-system.ts';

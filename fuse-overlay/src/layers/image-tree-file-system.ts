@@ -10,6 +10,7 @@ import {
   type Bytes,
   type DirectoryReply,
   type FileSystem,
+  type ReadRoom,
   type Request,
   type SessionOptions,
   type StatFs,
@@ -131,7 +132,7 @@ export class ImageTreeFileSystem implements FileSystem {
     return fits(this.tree.readlink(nodeId), out);
   }
 
-  read(request: Request, nodeId: number, _handle: number, offset: number, out: Bytes): number {
+  read(request: Request, nodeId: number, _handle: number, offset: number, out: ReadRoom): number {
     return this.tree.readSoon(nodeId, offset, out, request.attempt);
   }
 

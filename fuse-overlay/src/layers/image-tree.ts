@@ -1,6 +1,6 @@
 /** An image's merged tree over its mapped index: every question but a file's contents is answered from memory. */
 import { FileType, type Attributes } from '../server/attributes.ts';
-import { NOT_YET, type Bytes } from '../server/file-system.ts';
+import { NOT_YET, type Bytes, type ReadRoom } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
 import { ENODATA, checked, errno } from '../sys/errors.ts';
 import { close, openAt } from '../sys/files.ts';
@@ -202,7 +202,7 @@ export class ImageTree implements LowerLayer {
    * As `read`, but never waits for a disk: `NOT_YET` when the contents are not in the page cache, which they are then on their
    * way to. `attempt` counts the calls for one request.
    */
-  readSoon(node: number, offset: number, out: Bytes, attempt: number): number {
+  readSoon(node: number, offset: number, out: ReadRoom, attempt: number): number {
     const id = this.#id(node);
     if (typeof id === 'number') return id;
     const size = this.arrays.size[node - 1]!;
@@ -210,8 +210,10 @@ export class ImageTree implements LowerLayer {
     const fd = this.#files.get(this.arrays.data[node - 1]!, id);
     if (fd < 0) return -errno.EIO;
     const length = Math.min(out.length, size - offset);
-    const done = preadCached(fd, out.address, length, offset);
-    if (done === length) return done;
+    // A long stretch is there when its last byte is: the rest was read ahead before it.
+    const probe = length >= longRead ? 1 : length;
+    const done = preadCached(fd, out.address, probe, offset + length - probe);
+    if (done === probe) return probe === length ? length : out.fromFile(fd, offset, length);
     const canTell = done >= 0 || done === -errno.EAGAIN;
     if (!canTell || attempt >= patience) return preadFully(fd, out.address, length, offset);
     // Memory may be short, and what was read ahead be gone again: then it is asked for once more.
@@ -240,6 +242,9 @@ export class ImageTree implements LowerLayer {
     this.#mapping.unmap();
   }
 }
+
+/** From this length on a read leaves the copying to the server, which may not need to. */
+const longRead = 16384;
 
 /** Attempts after which reading ahead is started again, and after which the read just waits. */
 const restart = 200;

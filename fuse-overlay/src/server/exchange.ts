@@ -10,7 +10,7 @@ import { errno } from '../sys/errors.ts';
 import { allocate } from '../sys/memory.ts';
 import { Entry } from './attributes.ts';
 import { DirectoryWriter } from './directory-writer.ts';
-import { Opened, StatFs, type Bytes, type FileLock, type Request } from './file-system.ts';
+import { Opened, StatFs, type FileLock, type ReadRoom, type Request } from './file-system.ts';
 import { Name } from './name.ts';
 import { getSignedWide, getWide, putWide } from './wide.ts';
 
@@ -28,7 +28,7 @@ const dot = 0x2e;
 const nameLimit = 255;
 
 /** A stretch of one of the message buffers. */
-class Range implements Bytes {
+class Range implements ReadRoom {
   readonly buffer: Buffer;
   readonly #base: number;
   start = 0;
@@ -39,8 +39,18 @@ class Range implements Bytes {
     this.#base = address;
   }
 
+  /** The file that `fromFile` named, -1 for none. */
+  fileFd = -1;
+  fileOffset = 0;
+
   get address(): number {
     return this.#base + this.start;
+  }
+
+  fromFile(fd: number, offset: number, length: number): number {
+    this.fileFd = fd;
+    this.fileOffset = offset;
+    return length;
   }
 
   view(): Buffer {
@@ -186,7 +196,8 @@ export class Exchange implements Request {
   }
 
   /** Opens `room` for a payload of at most `length` bytes, after `before` bytes of fixed reply. */
-  openRoom(length: number, before = 0): Bytes {
+  openRoom(length: number, before = 0): ReadRoom {
+    this.room.fileFd = -1;
     this.room.start = outHeader.size + before;
     this.room.length = Math.min(length, maxPayload);
     return this.room;

@@ -70,6 +70,15 @@ export interface Bytes {
   view(): Buffer;
 }
 
+/** Room for what a READ replies. */
+export interface ReadRoom extends Bytes {
+  /**
+   * Instead of writing to the room: the reply are the bytes `[offset, offset + length)` of this open file, all of which exist.
+   * The server reads them right after the method has returned `length`, or lets the kernel move them.
+   */
+  fromFile(fd: number, offset: number, length: number): number;
+}
+
 /** What SETATTR changes; a field counts only when its flag in `valid` is set. */
 export interface AttributeChange {
   /** `FATTR_*` bits (protocol/flags.ts). */
@@ -172,7 +181,7 @@ export interface FileSystem {
   /** `flags` as open(2), without O_CREAT, O_EXCL, O_NOCTTY (and O_TRUNC, unless ATOMIC_O_TRUNC was asked for). */
   open?(request: Request, nodeId: number, flags: number, opened: Opened): number;
   /** Writes up to `out.length` bytes from `offset` to `out`; returns how many. Fewer only at the end of the file. */
-  read?(request: Request, nodeId: number, handle: number, offset: number, out: Bytes): number;
+  read?(request: Request, nodeId: number, handle: number, offset: number, out: ReadRoom): number;
   /** Returns the number of bytes written; `flags` are `FUSE_WRITE_*` bits. */
   write?(request: Request, nodeId: number, handle: number, offset: number, data: Bytes, flags: number): number;
   /** A descriptor was closed; there may be others. */

@@ -1,3 +1,6 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { opcodes, type OpcodeName } from '../protocol/opcodes.ts';
 import { structs } from '../protocol/structs.ts';
@@ -15,6 +18,7 @@ class FakeKernel implements Transport {
   readonly replies: Buffer[] = [];
   readonly #requests: Buffer[] = [];
   closed = false;
+  sendFile?: NonNullable<Transport['sendFile']>;
 
   request(message: Buffer): void {
     this.#requests.push(message);
@@ -198,6 +202,36 @@ test('reads go no further than the reply has room, writes no further than the re
   expect(replies[0]).toEqual({ error: 0, payload: Buffer.alloc(4, 7) });
   expect(replies[1]?.payload.readUInt32LE(0)).toBe(9);
   expect(replies[2]?.error).toBe(-errno.EINVAL);
+});
+
+test('a read may name a file: moved by a transport that can, copied through the room by others', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'fuse-overlay-')), 'file');
+  writeFileSync(path, Buffer.from(Array.from({ length: 100_000 }, (_, index) => index & 0xff)));
+  const fd = openSync(path, 'r');
+  const fs: FileSystem = {
+    ...minimal,
+    read: (_request, _node, _handle, offset, out) => out.fromFile(fd, offset, Math.min(out.length, 100_000 - offset)),
+  };
+  const read = Buffer.alloc(40);
+  read.writeUInt32LE(65536, structs.readIn.at.size);
+  read.writeUInt32LE(40_000, structs.readIn.at.offset);
+  const [reply] = ask(fs, quiet, message('READ', 2, read));
+  expect(reply?.payload.equals(readFileSync(path).subarray(40_000))).toBe(true);
+
+  const moved: number[][] = [];
+  const kernel = new FakeKernel();
+  kernel.sendFile = (_header, headerLength, ...rest) => {
+    moved.push([headerLength, ...rest]);
+    return headerLength + rest[2];
+  };
+  const session = new Session(kernel, fs, quiet);
+  kernel.request(message('READ', 2, read));
+  kernel.request(message('GETATTR', 1, Buffer.alloc(16)));
+  session.poll(3);
+  expect(moved).toEqual([[16, fd, 40_000, 60_000]]);
+  expect(kernel.replies).toHaveLength(1);
+  closeSync(fd);
+  rmSync(dirname(path), { recursive: true });
 });
 
 test('directory entries are packed until the room is full, and padded', () => {

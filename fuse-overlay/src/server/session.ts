@@ -11,6 +11,7 @@
 import { notifyCodes } from '../protocol/flags.ts';
 import { opcodeLimit, opcodes, opcodeName, type OpcodeName } from '../protocol/opcodes.ts';
 import { errno, errorCode } from '../sys/errors.ts';
+import { preadFully } from '../sys/io.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Counters } from './counters.ts';
 import { Exchange, inputSize } from './exchange.ts';
@@ -43,7 +44,12 @@ for (const name of Object.keys(opcodes) as OpcodeName[]) {
   byNumber[opcode.number] = { handler: handlers[name], minimum, reply: !opcode.noReply, fixed };
 }
 
-const { INIT, DESTROY } = { INIT: opcodes.INIT.number, DESTROY: opcodes.DESTROY.number };
+const INIT = opcodes.INIT.number;
+const DESTROY = opcodes.DESTROY.number;
+const READ = opcodes.READ.number;
+
+/** From how many bytes on the copy that a splice saves costs more than the system calls that it takes. */
+const spliceFrom = 32 * 1024;
 
 interface Parked {
   readonly message: Buffer;
@@ -215,11 +221,30 @@ export class Session {
 
   #reply(result: number): void {
     const x = this.#exchange;
-    const sent = this.#transport.send(x.outputAddress, x.finish(result));
+    const sent = x.opcode === READ && x.room.fileFd >= 0 ? this.#sendFile(result) : this.#send(result);
     // ENOENT: nobody waits for this reply any more.
     if (sent >= 0 || sent === -errno.ENOENT) return;
     this.#log(`The kernel did not take the reply to ${opcodeName(x.opcode) ?? x.opcode}: ${errorCode(sent)}`);
-    this.#transport.send(x.outputAddress, x.finish(-errno.EIO));
+    this.#send(-errno.EIO);
+  }
+
+  #send(result: number): number {
+    return this.#transport.send(this.#exchange.outputAddress, this.#exchange.finish(result));
+  }
+
+  /** The reply to a READ that is part of a file. */
+  #sendFile(length: number): number {
+    const x = this.#exchange;
+    const { fileFd, fileOffset } = x.room;
+    if (length < spliceFrom || length > x.room.length) return this.#copyFile(length);
+    const headerLength = x.finish(length) - length;
+    const sent = this.#transport.sendFile?.(x.outputAddress, headerLength, fileFd, fileOffset, length);
+    return sent ?? this.#copyFile(length);
+  }
+
+  #copyFile(length: number): number {
+    const { fileFd, fileOffset, address, length: room } = this.#exchange.room;
+    return this.#send(length > 0 ? preadFully(fileFd, address, Math.min(length, room), fileOffset) : length);
   }
 
   #errnoOf(error: unknown, opcode: number): number {

@@ -6,5 +6,10 @@ export interface Transport {
   receive(address: number, size: number): number;
   /** Writes one reply or notification; 0 or more, or `-errno`. */
   send(address: number, length: number): number;
+  /**
+   * Sends a reply whose header lies in memory and whose payload are the bytes `[offset, offset + length)` of a file, without
+   * copying these through memory of ours. Undefined: it cannot, nothing was sent.
+   */
+  sendFile?(header: number, headerLength: number, fd: number, offset: number, length: number): number | undefined;
   close(): void;
 }
