@@ -9,13 +9,14 @@ import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
-/** Process name -> its entry module. */
+/** Process (or worker thread) -> its entry module. */
 const processes = {
   main: 'src/main.ts',
   agent: 'src/agent/main.ts',
   'image-server': 'src/image-server/main.ts',
   network: 'src/network/process/main.ts',
   inside: 'src/inside/main.ts',
+  'unpack-worker': 'src/image/unpack/unpack-worker.ts',
   index: 'src/index.ts',
 };
 
