@@ -8,7 +8,7 @@ memory="'{\"memory\":33554432}'"
 same "$(without_systemd sh -c "$enter $memory")" "trun /trun/agent
 33554432"
 
-without_systemd sh -c "sleep 60 >/dev/null & $enter $memory" >/tmp/refusal
+without_systemd sh -c "sleep 60 >/dev/null 2>&1 & $enter $memory" >/tmp/refusal
 cat /tmp/refusal
 grep -q '^Cannot limit memory: the cgroup .* is yours to divide, but other processes live in it\. ' /tmp/refusal
 
