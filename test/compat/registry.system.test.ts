@@ -179,7 +179,7 @@ test('a full disk leaves no image and one clear line, and with room the pull goe
     ),
   );
   await other.push(layout, 'large:1');
-  const program = join(import.meta.dirname, '../../src/image/testing/pull-program.ts');
+  const program = join(import.meta.dirname, 'registry-pull-program.ts');
   const disk = join(folder, 'disk');
   mkdirSync(disk);
   const reference = other.reference('large:1');

@@ -1,8 +1,8 @@
-/** A program for tests to kill: `node pull-program.ts STORE REFERENCE pull|remove` */
-import { ImageError } from '../image-error.ts';
-import { openImageStore } from '../image-store.ts';
-import { pullImage } from '../pull.ts';
-import { removeImage } from '../queries/remove-image.ts';
+/** A program for tests to kill: `node registry-pull-program.ts STORE REFERENCE pull|remove` */
+import { ImageError } from '../../src/image/image-error.ts';
+import { openImageStore } from '../../src/image/image-store.ts';
+import { pullImage } from '../../src/image/pull.ts';
+import { removeImage } from '../../src/image/queries/remove-image.ts';
 
 const [root, reference, action] = process.argv.slice(2) as [string, string, string];
 const store = openImageStore(root);

@@ -4,12 +4,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { tidyUp } from './store/sweep.ts';
-import { FakeRegistry } from './testing/fake-registry.ts';
-import { buildTar, type TarItem } from './testing/tar-builder.ts';
-import { temporaryStore } from './testing/temporary-store.ts';
-import { verifyStore } from './testing/verify-store.ts';
-import { listImages } from './queries/list-images.ts';
+import { tidyUp } from '../../src/image/store/sweep.ts';
+import { FakeRegistry } from '../../src/image/testing/fake-registry.ts';
+import { buildTar, type TarItem } from '../../src/image/testing/tar-builder.ts';
+import { temporaryStore } from '../../src/image/testing/temporary-store.ts';
+import { verifyStore } from '../../src/image/testing/verify-store.ts';
+import { listImages } from '../../src/image/queries/list-images.ts';
 
 let registry: FakeRegistry;
 let home: ReturnType<typeof temporaryStore>;
@@ -41,7 +41,7 @@ function layer(name: string): Buffer {
 }
 
 function run(reference: string, action: 'pull' | 'remove'): ChildProcess {
-  const program = join(import.meta.dirname, 'testing/pull-program.ts');
+  const program = join(import.meta.dirname, 'registry-pull-program.ts');
   const flags = ['--conditions=source', '--no-warnings'];
   return spawn(process.execPath, [...flags, program, home.root, reference, action], {
     stdio: ['ignore', 'ignore', 'inherit'],
