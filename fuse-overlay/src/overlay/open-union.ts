@@ -3,13 +3,16 @@ import type { LowerLayer } from '../layers/lower-layer.ts';
 import { Attributes } from '../server/attributes.ts';
 import { listChanges, type UnionChange } from './changes.ts';
 import { layerEntries, type LayerExport } from './export-layer.ts';
-import { FixedLowerNodes, TracedLowerNodes, type LowerNodes } from './lower-nodes.ts';
+import { FixedLowerNodes } from './fixed-lower-nodes.ts';
+import type { LowerNodes } from './lower-nodes.ts';
+import { TracedLowerNodes } from './traced-lower-nodes.ts';
 import { DirectoryListings } from './directory-listings.ts';
 import { Union, type Owner } from './union.ts';
 import { UnionFileSystem } from './union-file-system.ts';
 import { DataPlace } from './upper/inode.ts';
 import type { QuotaLimits } from './upper/quota.ts';
-import { UpperStore } from './upper/upper-store.ts';
+import { openUpperStore } from './upper/open-upper-store.ts';
+import type { UpperStore } from './upper/upper-store.ts';
 
 export interface OpenUnionOptions {
   /** Closed with the union. */
@@ -75,7 +78,7 @@ function assemble(options: OpenUnionOptions, readOnly: boolean): Union {
   const firstIno = isFixed ? 2 ** 30 : 2 ** 52;
   let store: UpperStore | undefined;
   try {
-    store = UpperStore.open(upperDir, { firstIno, lower: lowerName, takeover, readOnly });
+    store = openUpperStore(upperDir, { firstIno, lower: lowerName, takeover, readOnly });
     const nodes = isFixed ? new FixedLowerNodes(lower) : tracedNodes(store, options, readOnly);
     if (quota) store.quota.limit(quota);
     if (store.crashed && !readOnly) revertLostCopies(store, nodes);

@@ -1,6 +1,6 @@
 /** READ and WRITE, and the copy-up of contents before the first write. */
 import type { Bytes } from '../../server/file-system.ts';
-import { FUSE_WRITE_CACHE, FUSE_WRITE_KILL_SUIDGID } from '../../protocol/flags.ts';
+import { FUSE_WRITE_KILL_SUIDGID } from '../../protocol/flags.ts';
 import { errno, systemError } from '../../sys/errors.ts';
 import { close } from '../../sys/files.ts';
 import { preadFully, pwrite, truncate } from '../../sys/io.ts';
@@ -50,17 +50,15 @@ export function write(union: Union, ino: number, offset: number, data: Bytes, fl
     }
     done += written;
   }
-  changed(inode, Math.max(inode.size, offset + done), (flags & FUSE_WRITE_CACHE) === 0);
+  changed(inode, Math.max(inode.size, offset + done));
   return done;
 }
 
 /** After a change of contents: size, and now as the time of it. */
-export function changed(inode: Inode, size: number, touched = true): void {
+export function changed(inode: Inode, size: number): void {
   inode.size = size;
   inode.stale = true;
   inode.unsynced = true;
-  // With a write-back cache the kernel keeps the time of the write and sends it by SETATTR.
-  if (!touched) return;
   const { sec, nsec } = tick();
   inode.mtime = inode.ctime = sec;
   inode.mtimeNsec = inode.ctimeNsec = nsec;

@@ -16,8 +16,8 @@ const capacity = 512;
 export class DataFiles {
   readonly #dirFd: number;
   readonly #open = new Map<number, number>();
-  /** Directories `XX` with files whose names are not known to be on disk. */
-  readonly #unsynced = new Set<string>();
+  /** Directories (`.` and `XX`) whose names are known to be on disk. */
+  readonly #synced = new Set<string>();
 
   constructor(dir: string) {
     const made = mkdirAt(AT_FDCWD, dir, 0o700);
@@ -53,11 +53,11 @@ export class DataFiles {
     if (fd === -errno.ENOENT) {
       const made = mkdirAt(this.#dirFd, folderOf(ino), 0o700);
       if (made < 0 && made !== -errno.EEXIST) return made;
-      this.#unsynced.add('.');
+      this.#synced.delete('.');
       fd = openAt(this.#dirFd, path, flags, 0o600);
     }
     if (fd < 0) return fd;
-    this.#unsynced.add(folderOf(ino));
+    this.#synced.delete(folderOf(ino));
     return this.#keep(ino, fd);
   }
 
@@ -77,12 +77,8 @@ export class DataFiles {
     if (fd < 0) return fd;
     const result = fsync(fd, dataOnly);
     if (result < 0) return result;
-    const folder = folderOf(ino);
-    if (this.#unsynced.has(folder)) {
-      const synced = this.#syncFolder(folder);
-      if (synced < 0) return synced;
-    }
-    return this.#unsynced.has('.') ? this.#syncFolder('.') : 0;
+    const synced = this.#syncFolder(folderOf(ino));
+    return synced < 0 ? synced : this.#syncFolder('.');
   }
 
   closeFile(ino: number): void {
@@ -123,11 +119,12 @@ export class DataFiles {
   }
 
   #syncFolder(folder: string): number {
+    if (this.#synced.has(folder)) return 0;
     const fd = openAt(this.#dirFd, folder, O_RDONLY | O_DIRECTORY);
     if (fd < 0) return fd;
     const result = fsync(fd, false);
     close(fd);
-    if (result === 0) this.#unsynced.delete(folder);
+    if (result === 0) this.#synced.add(folder);
     return result;
   }
 }

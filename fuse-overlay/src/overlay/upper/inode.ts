@@ -62,8 +62,8 @@ export class Inode {
   staleTimes = false;
   /** Of a directory: its default ACL, as last looked up; null: none. */
   defaultAcl: Buffer | null | undefined;
-  /** Contents changed since the last fsync. */
-  unsynced = false;
+  /** Contents are not known to be on disk. */
+  unsynced = true;
 
   constructor(ino: number) {
     this.ino = ino;

@@ -16,35 +16,33 @@
  * **What fsync promises.** Everything that was done to the synced file or directory is on disk. As it syncs the whole journal,
  * contents that the journal takes for granted (copies from the lower layer, files renamed over others) are synced before.
  */
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errno, systemError } from '../../sys/errors.ts';
 import { syncFileSystem } from '../../sys/io.ts';
-import { tryLock } from '../../sys/lock.ts';
 import { FileStat } from '../../sys/stat.ts';
 import type { Change, ChangeOf } from './change.ts';
 import { DataFiles } from './data-files.ts';
 import { DataPlace, inDataFile, inodeImage, type Inode } from './inode.ts';
-import { InodeTable } from './inode-table.ts';
-import { Journal } from './journal.ts';
+import type { InodeTable } from './inode-table.ts';
+import type { Journal } from './journal.ts';
 import { Quota } from './quota.ts';
 import { Reserve } from './reserve.ts';
 
-export interface UpperStoreOptions {
-  /** The first number for inodes born here; lower ones belong to the lower layer. */
-  readonly firstIno: number;
-  /** Name of the lower layer, empty where the caller has none. A layer made over one with another name is refused. */
-  readonly lower: string;
-  /** The mount goes on (its server died): unlinked files may still be open. */
-  readonly takeover: boolean;
-  /** A look at the layer as it is, also while another process serves it: no lock, no change. */
-  readonly readOnly: boolean;
+/** What a store has that may change the layer. */
+export interface Writing {
+  readonly journal: Journal;
+  /** Holds the folder's lock. */
+  readonly lockFd: number;
 }
 
 /** Journaling the removal of an inode takes about this many bytes; the reserve has them for each, within its bounds. */
 const reservedPerInode = 128;
 const reserveFloor = 64 * 1024;
 const reserveLimit = 32 * 1024 * 1024;
+
+/** More files than this are synced with the whole file system. */
+const oneByOne = 32;
 
 /** A journal is not worth a snapshot below this many bytes. */
 const snapshotFloor = 4 * 1024 * 1024;
@@ -63,84 +61,20 @@ export class UpperStore {
   readonly #stat = new FileStat();
   #snapshotAt = Infinity;
 
-  private constructor(
-    dir: string,
-    table: InodeTable,
-    journal: Journal | undefined,
-    lockFd: number | undefined,
-    boot: string,
-  ) {
+  /** Made by `openUpperStore`. `rebooted`: the machine was started anew since the last server. */
+  constructor(dir: string, table: InodeTable, writing: Writing | undefined, rebooted: boolean) {
     this.files = new DataFiles(join(dir, 'data'));
     this.table = table;
-    this.#journal = journal;
-    this.#reserve = journal && new Reserve(join(dir, 'reserve'));
-    this.#lockFd = lockFd;
-    const rebooted = table.boot !== boot;
+    this.#journal = writing?.journal;
+    this.#lockFd = writing?.lockFd;
+    this.#reserve = writing && new Reserve(join(dir, 'reserve'));
+    if (writing) this.#snapshotAt = Math.max(snapshotFloor, writing.journal.length * 2);
     this.crashed = rebooted && !table.closed;
     table.distrust(rebooted);
-    for (const inode of table.inodes.values()) if (inDataFile(inode)) this.quota.blocks += inode.blocks;
-  }
-
-  /**
-   * Opens the layer in the folder `dir`, which is made where there is none. Throws EBUSY where another process serves it, EINVAL
-   * where it was made over another lower layer.
-   */
-  static open(dir: string, options: UpperStoreOptions): UpperStore {
-    const path = join(dir, 'journal');
-    const table = new InodeTable(options.firstIno);
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    function apply(change: Change): void {
-      table.apply(change);
-    }
-    if (options.readOnly) {
-      Journal.read(path, apply);
-      checkLower(dir, table.lower, options.lower);
-      return new UpperStore(dir, table, undefined, undefined, boot);
-    }
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const lockFd = takeLock(dir);
-    let journal: Journal | undefined;
-    try {
-      journal = Journal.open(path, apply, () => [{ kind: 'opened', boot, lower: options.lower }]);
-      checkLower(dir, table.lower, options.lower);
-      const store = new UpperStore(dir, table, journal, lockFd, boot);
-      store.#begin(boot, options);
-      return store;
-    } catch (error) {
-      journal?.close();
-      closeSync(lockFd);
-      throw error;
-    }
-  }
-
-  /** Tidies up after the last server, as far as a mount does not go on. */
-  #begin(boot: string, { lower, takeover }: UpperStoreOptions): void {
-    const { table } = this;
-    const inOrder = table.closed;
-    const rebooted = table.boot !== boot;
-    // Another mount counts its requests anew.
-    if (!takeover) table.lastRequest = { id: 0, ino: 0 };
-    const changes: Change[] = [];
-    let orphans = 0;
     for (const inode of table.inodes.values()) {
-      if (inode.nlink === 0 && !takeover) {
-        changes.push({ kind: 'drop', ino: inode.ino });
-        orphans++;
-      } else if (rebooted && inode.stale) {
-        // Now, since the next server of this boot would believe the journal.
-        const { size } = inode;
-        const image = this.image(inode);
-        if (image.size !== size) changes.push(image);
-      }
+      if (inDataFile(inode)) this.quota.blocks += inode.blocks;
+      if (inode.data === DataPlace.copy) this.#syncFirst.add(inode.ino);
     }
-    this.commit([...changes, { kind: 'opened', boot, lower: lower || table.lower }], true);
-    if (!takeover && (!inOrder || rebooted || orphans > 0)) {
-      this.files.sweep((ino) => {
-        const inode = this.get(ino);
-        return inode !== undefined && inDataFile(inode);
-      });
-    }
-    this.#snapshotAt = Math.max(snapshotFloor, this.#journal!.length * 2);
   }
 
   get(ino: number): Inode | undefined {
@@ -259,13 +193,16 @@ export class UpperStore {
   #syncJournal(): number {
     if (!this.#journal?.needsSync) return 0;
     const durable: Change[] = [];
+    const isLot = this.#syncFirst.size > oneByOne;
+    let result = isLot ? syncFileSystem(this.files.directory) : 0;
     for (const ino of this.#syncFirst) {
       const inode = this.get(ino);
       if (!inode || !inDataFile(inode)) continue;
-      const result = this.files.sync(ino, true);
+      if (!isLot) result = this.files.sync(ino, true);
       if (result < 0) return result;
       if (inode.data === DataPlace.copy) durable.push({ kind: 'data', ino, data: DataPlace.upper });
     }
+    if (result < 0) return result;
     if (durable.length > 0) this.commit(durable, true);
     this.#syncFirst.clear();
     this.#journal.sync();
@@ -282,20 +219,4 @@ export class UpperStore {
       this.#snapshotAt = journal.length * 2;
     }
   }
-}
-
-/** The descriptor that holds the folder's lock, which ends with the process. */
-function takeLock(dir: string): number {
-  const fd = openSync(join(dir, 'lock'), 'a', 0o600);
-  const locked = tryLock(fd);
-  if (locked === 0) return fd;
-  closeSync(fd);
-  if (locked !== -errno.EWOULDBLOCK) throw systemError('flock', locked, `lock upper layer ${dir}`, dir);
-  throw systemError('flock', errno.EBUSY, `open upper layer ${dir}: another process serves it`, dir);
-}
-
-function checkLower(dir: string, known: string, given: string): void {
-  if (known === '' || given === '' || known === given) return;
-  const problem = `it was made over the lower layer ${known}, not ${given} (EINVAL)`;
-  throw Object.assign(new Error(`Cannot open upper layer ${dir}: ${problem}`), { code: 'EINVAL', path: dir });
 }
