@@ -26,8 +26,8 @@ test('a run, an exec and a removal write nothing elsewhere (strace)', async ({ s
   const attach = servers.flatMap(({ pid }) => ['-p', String(pid)]);
   const calls = ['-e', 'trace=file,clone,clone3,fork,vfork,setns,unshare'];
   const script = `"$0" run --rm -p 127.0.0.1::80 "$1" sh -c 'echo x >/file; mkdir /folder' && "$0" exec keep touch /by-exec &&
-    "$0" run -d --name traced "$1" true && "$0" wait traced && "$0" logs traced && "$0" rm traced && "$0" volume create v &&
-    "$0" volume rm v && "$0" ps -a && "$0" images`;
+    "$0" run -d --name traced "$1" true && "$0" wait traced && "$0" logs traced && "$0" rm traced && "$0" volume create vol &&
+    "$0" volume rm vol && "$0" ps -a && "$0" images`;
   const ended = join(bed.box.runtime, 'ended');
   const words = ['sh', '-c', `(${script}); echo $? >${ended}`, launcher, bed.image('busybox')];
   const options = ['-I', '2', '-f', '-y', '-qq', '-s', '300', ...calls, '-o', trace];
@@ -40,8 +40,9 @@ test('a run, an exec and a removal write nothing elsewhere (strace)', async ({ s
   const result = await tracing.result;
   if (/attach: ptrace.*Operation not permitted/.test(result.stderr))
     skip('this machine lets nobody trace a running process');
-  expect(readFileSync(ended, 'utf8'), result.stderr).toBe('0\n');
+  const status = readFileSync(ended, 'utf8');
   rmSync(ended);
+  expect(status, result.stderr).toBe('0\n');
   const lines = readFileSync(trace, 'utf8').split('\n');
   expect(lines.length).toBeGreaterThan(500);
   expect(outsideWrites(lines, [bed.box.root, bed.box.runtime])).toEqual([]);

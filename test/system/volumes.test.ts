@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Result } from '../helpers/command.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 
@@ -111,10 +111,12 @@ describe('a named volume', () => {
   });
 
   test('begins with what the image has there', async () => {
+    onTestFinished(async () => {
+      await bed.box.trun('volume rm filled');
+    });
     const words = ['run', '--rm', '-u', '0', '-v', 'filled:/data', '--entrypoint', 'cat', bed.image('features')];
     expect(await bed.box.ok([...words, '/data/replaced'])).toBe('new');
     expect(await busybox(['-v', 'filled:/x'], 'cat /x/replaced')).toBe('new');
-    await bed.box.ok('volume rm filled');
   });
 
   test('is shared by containers at once', async () => {
