@@ -121,12 +121,16 @@ describe.skipIf(obstacle !== undefined)(`gateway ${obstacle ?? ''}`, () => {
       expect((await inside(sandbox, script)).output).toBe('ECONNRESET\n');
     });
 
-    for (const pace of ['fast', 'slow']) {
-      it(`bulk both ways at once, ${pace} readers, byte for byte`, async () => {
+    for (const [pace, outside, seen] of [
+      ['fast', '127.0.0.1', GATEWAY],
+      ['slow', '127.0.0.1', GATEWAY],
+      ['fast', '::1', 'fd00::2'],
+    ] as const) {
+      it(`bulk both ways at once with ${outside}, ${pace} readers, byte for byte`, async () => {
         const size = 64 << 20;
         const server = createServer({ allowHalfOpen: true });
-        const port = await listen(server);
-        const client = inside(sandbox, `${process.execPath} ${STREAM_PEER} ${GATEWAY} ${port} ${size} ${pace}`);
+        const port = await listen(server, outside);
+        const client = inside(sandbox, `${process.execPath} ${STREAM_PEER} ${seen} ${port} ${size} ${pace}`);
         const [socket] = (await once(server, 'connection')) as [Socket];
         expect(await exchange(socket, size, pace === 'slow')).toBe(streamHash(size));
         expect((await client).output).toBe(streamHash(size));
@@ -227,6 +231,20 @@ describe.skipIf(obstacle !== undefined)(`gateway ${obstacle ?? ''}`, () => {
       const { hostPort } = await publish({ hostAddress: '::' });
       expect(await request(hostPort, '::1')).toBe(`${GATEWAY}\nhello\n`);
       await expect(request(hostPort)).rejects.toThrow('ECONNREFUSED');
+    });
+
+    it('TCP and UDP: to the container’s IPv6 address', async () => {
+      const server = `require('net').createServer(s=>s.end(s.remoteAddress)).listen(82,'::');
+        const u=require('dgram').createSocket('udp6');u.on('message',(m,r)=>u.send(r.address,r.port,r.address));u.bind(82,'${CONTAINER6}',()=>console.log('up'))`;
+      await once(sandbox.start('node', '-e', server).stdout, 'data');
+      const target = { hostAddress: '::1', containerAddress: CONTAINER6, containerPort: 82 };
+      expect(await request((await publish(target)).hostPort, '::1')).toBe('fd00::2');
+      const { hostPort } = await publish({ ...target, protocol: 'udp' });
+      const client = createSocket('udp6');
+      client.send('x', hostPort, '::1');
+      const [message] = (await once(client, 'message', { signal: AbortSignal.timeout(5000) })) as [Buffer];
+      expect(String(message)).toBe('fd00::2');
+      client.close();
     });
 
     it('TCP: bulk inbound, byte for byte', async () => {
