@@ -10,7 +10,7 @@ import { errorCode } from '../sys/system-error.ts';
 import { connectUnix } from '../sys/unix-connect.ts';
 
 /** How long a new agent may take to listen: it takes over every container first. */
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 const SEND_TIMEOUT = 10_000;
 
 /** The agent was killed before it answered. What it was asked may have been done or not. */

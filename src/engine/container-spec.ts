@@ -1,5 +1,5 @@
 /** The runtime spec of a container's next start, from its request and what its root says now. */
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { idCount } from '../base/id-extents.ts';
@@ -49,7 +49,7 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
       rootfs: join(container.folder, 'root'),
       options,
       mounts: [...requestMounts(input), ...etcMounts(input)],
-      choices: { ownNetwork, mappedGroups: idCount(holder.map.gid), cgroup: true },
+      choices: { ownNetwork, mappedGroups: idCount(holder.map.gid), cgroup: hasCgroup2() },
     });
   } catch (error) {
     if (error instanceof InvalidInput) throw new EngineError('INVALID', error.message, { cause: error });
@@ -57,6 +57,11 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
   }
   if (consoleSize !== undefined && spec.process !== undefined) spec.process.consoleSize = { ...consoleSize };
   return spec;
+}
+
+/** Whether the host's cgroups are all of version 2, so that a container can be shown its own. */
+function hasCgroup2(): boolean {
+  return existsSync('/sys/fs/cgroup/cgroup.controllers');
 }
 
 function requestMounts({ container, paths }: SpecInput): PlannedMount[] {

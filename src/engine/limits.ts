@@ -14,7 +14,7 @@ export async function createCgroup({ config }: Container): Promise<ContainerCgro
   const { limits } = config.request.options;
   if (limits === undefined || Object.values(limits).every((limit) => limit === undefined)) return undefined;
   try {
-    subtree ??= enterDelegatedScope();
+    subtree ??= enterDelegatedScope(limits);
     const ours = await subtree;
     // One that an agent, killed with its container, has left.
     await ours
