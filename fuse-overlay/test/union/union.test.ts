@@ -18,6 +18,7 @@ import type { LayerExport } from '../../src/index.ts';
 import { exportLayer, openUnion, type OpenUnionOptions } from '../../src/overlay/open-union.ts';
 import { Journal } from '../../src/overlay/upper/journal.ts';
 import { MemoryLayer, type MemoryNode } from './memory-layer.ts';
+import { Random } from './random.ts';
 import { UnionClient } from './union-client.ts';
 
 const { EEXIST, ENOENT, ENOSPC } = constants.errno;
@@ -365,5 +366,72 @@ test('a lower layer that changes: what was written stays under its name, and now
     expect(client.getattr(number)).toMatchObject({ mode: FileType.file | 0o644 });
     client.fs.close();
     client = open({}, 'live');
+  }
+});
+
+/** Throws where the tree contradicts itself: names of nothing, link counts that the names do not bear out. */
+function checkConsistent(on: UnionClient): void {
+  const names = new Map<number, { nlink: number; seen: number }>();
+  function walk(ino: number): void {
+    let subdirectories = 0;
+    for (const { name, ino: listed } of on.readdir(ino)) {
+      const child = on.lookup(ino, name);
+      expect(child, name).toBe(listed);
+      on.forget(child, 1);
+      const { mode, nlink } = on.attributes;
+      const known = names.get(child) ?? { nlink, seen: 0 };
+      known.seen++;
+      names.set(child, known);
+      const type = mode & FileType.mask;
+      if (type === FileType.file) on.readAll(child);
+      if (type !== FileType.directory) continue;
+      subdirectories++;
+      walk(child);
+    }
+    expect((on.getattr(ino) as { nlink: number }).nlink).toBe(2 + subdirectories);
+  }
+  walk(1);
+  for (const [ino, { nlink, seen }] of names) {
+    on.getattr(ino);
+    if ((on.attributes.mode & FileType.mask) !== FileType.directory) expect(seen, `names of inode ${ino}`).toBe(nlink);
+  }
+}
+
+test('cut off anywhere, the journal gives a tree without contradictions', () => {
+  const random = new Random(7);
+  const etc = client.lookup(1, 'etc');
+  const directories = [1, etc];
+  for (let step = 0; step < 150; step++) {
+    const [parent, other] = [random.pick(directories), random.pick(directories)];
+    const [name, newName] = [random.pick(['a', 'b', 'c', 'skel']), random.pick(['a', 'b', 'd', 'again'])];
+    const kind = random.below(6);
+    if (kind === 0) {
+      const made = client.mknod(parent, name, FileType.file | 0o644);
+      if (made > 0) client.write(made, 0, random.bytes(50));
+    } else if (kind === 1 && directories.length < 6) {
+      const made = client.mkdir(parent, name, 0o755);
+      if (made > 0) directories.push(made);
+    } else if (kind === 2) {
+      const ino = client.lookup(parent, name);
+      if (ino > 0) client.link(ino, other, newName);
+    } else if (kind === 3) client.unlink(parent, name);
+    // Files only: the kernel keeps directories from moving into themselves.
+    else if (kind === 4 && !directories.includes(client.lookup(parent, name)) && client.lookup(parent, name) > 0) {
+      client.getattr(client.lookup(parent, name));
+      if ((client.attributes.mode & FileType.mask) === FileType.file)
+        client.rename(parent, name, other, newName, random.pick([0, 1]));
+    } else if (kind === 5) client.setattr(random.pick(directories), { mode: 0o700 });
+  }
+  checkConsistent(client);
+  const journal = join(dir, 'upper', 'journal');
+  const { size } = statSync(journal);
+  for (let cut = 8; cut < size; cut += 1 + random.below(Math.ceil(size / 60))) {
+    const copy = join(dir, 'cut');
+    cpSync(join(dir, 'upper'), copy, { recursive: true });
+    truncateSync(join(copy, 'journal'), cut);
+    const cutOff = open({ takeover: random.chance(0.5) }, 'cut');
+    checkConsistent(cutOff);
+    cutOff.fs.close();
+    rmSync(copy, { recursive: true });
   }
 });

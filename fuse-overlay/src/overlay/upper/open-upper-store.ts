@@ -78,10 +78,18 @@ function tidyUp(store: UpperStore, boot: string, isInOrder: boolean, { lower, ta
   });
 }
 
+/** A server that was killed, or whose mount has just gone, has its lock for some moments yet: milliseconds to wait for it. */
+const patience = 2000;
+
 /** The descriptor that holds the folder's lock, which ends with the process. */
 function takeLock(dir: string): number {
   const fd = openSync(join(dir, 'lock'), 'a', 0o600);
-  const locked = tryLock(fd);
+  const until = Date.now() + patience;
+  let locked = tryLock(fd);
+  while (locked === -errno.EWOULDBLOCK && Date.now() < until) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    locked = tryLock(fd);
+  }
   if (locked === 0) return fd;
   closeSync(fd);
   if (locked !== -errno.EWOULDBLOCK) throw systemError('flock', locked, `lock upper layer ${dir}`, dir);
