@@ -4,8 +4,9 @@ import { basename, dirname, join, posix, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { create, extract } from 'tar';
+import { extract } from 'tar';
 import { ensureHolder } from '../holder/holder.ts';
+import { packAs } from '../inside/pack.ts';
 import { runInside, type InsideRoot } from '../inside/run-inside.ts';
 import type { FileStat, Task } from '../inside/task.ts';
 import { writableLayer } from '../storage/probe.ts';
@@ -88,18 +89,7 @@ export async function copyToContainer(
   if ((await files.stat(parent))?.targetKind !== 'folder') {
     throw new EngineError('NOT_FOUND', `Could not find the file ${parent} in container ${container.config.name}`);
   }
-  const top = basename(source);
-  const archive = create(
-    {
-      cwd: dirname(source),
-      follow: options.followLink,
-      onWriteEntry(entry) {
-        const below = entry.path === top || entry.path === `${top}/` ? '' : entry.path.slice(top.length + 1);
-        entry.path = below === '' ? name : `${name}/${below}`;
-      },
-    },
-    [top],
-  );
+  const archive = packAs(source, name, options.followLink);
   const unpacked = await files.run({ operation: 'unpack', folder: parent, keepOwner: options.archive });
   await Promise.all([pipeline(archive, unpacked.stdin), unpacked.done]);
 }

@@ -2,13 +2,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
+import type { RootSource } from '../base/root-source.ts';
 import { processEntry } from '../base/install.ts';
 import type { Holder } from '../holder/holder.ts';
 import type { UserDatabase } from '../oci/user.ts';
 import type { LaunchInput } from '../runtime/launch-input.ts';
 import { readLowerText } from '../storage/lower-files.ts';
 import { readMountedText } from '../storage/mounted-files.ts';
-import type { Lower, PreparedRoot } from '../storage/writable-layer.ts';
+import type { Lower } from '../storage/writable-layer.ts';
 import { buildSpec, seccompFilter } from './container-spec.ts';
 import type { Container } from './container.ts';
 import type { EngineContext } from './context.ts';
@@ -22,7 +23,7 @@ export interface LaunchParts {
   readonly container: Container;
   readonly holder: Holder;
   readonly lower: Lower;
-  readonly root: PreparedRoot;
+  readonly root: RootSource;
   readonly networking: Pick<Networking, 'namespace' | 'endpoint' | 'etcFolder'>;
   readonly cgroup: ContainerCgroup | undefined;
   readonly consoleSize: ConsoleSize | undefined;

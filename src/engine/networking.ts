@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PreparedEndpoint } from '../network/driver.ts';
 import type { PortMapping } from '../network/port-mapping.ts';
-import { hostnameFile } from '../oci/etc-files.ts';
 import type { NetworkNamespace } from '../runtime/launch-input.ts';
 import { findContainer, type Container } from './container.ts';
 import type { EngineContext } from './context.ts';
@@ -42,7 +41,7 @@ export async function joinNetwork(context: EngineContext, container: Container):
   });
   writeFileSync(join(container.folder, 'hosts'), endpoint.files.hosts, { mode: 0o644 });
   writeFileSync(join(container.folder, 'resolv.conf'), endpoint.files.resolvConf, { mode: 0o644 });
-  writeFileSync(join(container.folder, 'hostname'), hostnameFile(hostname), { mode: 0o644 });
+  writeFileSync(join(container.folder, 'hostname'), `${hostname}\n`, { mode: 0o644 });
   return {
     namespace: endpoint.namespace === 'host' ? { kind: 'host' } : { kind: 'new' },
     endpoint,

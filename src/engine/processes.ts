@@ -39,6 +39,11 @@ export async function listProcesses(container: Container, options: readonly stri
   return [[...HEADER], ...processes.map((process) => tableRow(process, users))];
 }
 
+/** The record says that it runs, and it does not: nobody was there to see its end, or the machine was rebooted. */
+export function isLost({ state }: Container): boolean {
+  return state.status === 'running' && !isAlive(state.process);
+}
+
 /** The processes of the pid namespace of `first`, and those of namespaces made inside it. */
 function processesOf(first: number): Process[] {
   const namespace = pidNamespace(first);

@@ -6,10 +6,10 @@
  * argv: one JSON Task. pack writes a tar archive to stdout, unpack reads one from stdin, stat prints JSON.
  */
 import { lstatSync, mkdirSync, readlinkSync, realpathSync, statSync, type Stats } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { create, extract } from 'tar';
+import { extract } from 'tar';
 import { enterRoot } from '../sys/chroot.ts';
+import { packAs } from './pack.ts';
 import type { FileStat, Task } from './task.ts';
 
 const task = JSON.parse(process.argv[2]!) as Task;
@@ -26,7 +26,7 @@ async function perform(task: Task): Promise<void> {
       process.stdout.write(JSON.stringify(describe(task.path) ?? null));
       return;
     case 'pack':
-      return pack(task.path, task.name, task.follow);
+      return pipeline(packAs(task.follow ? realpathSync(task.path) : task.path, task.name, false), process.stdout);
     case 'unpack':
       mkdirSync(task.folder, { recursive: true });
       return pipeline(
@@ -59,21 +59,4 @@ function kindOf(stat: Stats): FileStat['kind'] {
   if (stat.isDirectory()) return 'folder';
   if (stat.isSymbolicLink()) return 'link';
   return stat.isFile() ? 'file' : 'other';
-}
-
-/** The archive's topmost entry gets `name`, whatever it is called here. */
-async function pack(path: string, name: string, follow: boolean): Promise<void> {
-  const real = follow ? realpathSync(path) : path;
-  const top = real === '/' ? '.' : basename(real);
-  const archive = create(
-    {
-      cwd: real === '/' ? '/' : dirname(real),
-      onWriteEntry(entry) {
-        const below = entry.path === top || entry.path === `${top}/` ? '' : entry.path.slice(top.length + 1);
-        entry.path = below === '' ? name : `${name}/${below}`;
-      },
-    },
-    [top],
-  );
-  await pipeline(archive, process.stdout);
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, createReadStream, createWriteStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import type { RootSource } from '../base/root-source.ts';
 import { processEntry } from '../base/install.ts';
 import type { Holder } from '../holder/holder.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
@@ -11,19 +12,9 @@ import { CLONE, MS } from '../sys/linux-constants.ts';
 import { makePipe } from '../sys/pipe.ts';
 import type { Task } from './task.ts';
 
-/** Where the container's root is, seen from the holder's mount namespace. */
+/** Where the container's root is: a folder, or an overlay to be mounted at `target` for the occasion. */
 export type InsideRoot =
-  /** A folder or a mount that is there: /proc/PID/root of a running container. */
-  | { readonly kind: 'folder'; readonly path: string }
-  /** The overlay of a container that does not run, to be mounted for the occasion. */
-  | {
-      readonly kind: 'overlay';
-      readonly lower: string;
-      readonly folder: string;
-      readonly upper: string;
-      readonly work: string;
-      readonly target: string;
-    };
+  Extract<RootSource, { kind: 'folder' }> | (Extract<RootSource, { kind: 'overlay' }> & { readonly target: string });
 
 export interface InsideProcess {
   readonly stdin: Writable;

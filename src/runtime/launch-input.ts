@@ -1,19 +1,7 @@
 import type { IdExtent } from '../base/id-extents.ts';
+import type { RootSource } from '../base/root-source.ts';
 import type { LaunchPlan } from '../monitor/plan.ts';
 import type { RuntimeSpec } from '../oci/runtime-spec.ts';
-
-/** How the container's root file system comes about, in the container's own mount namespace. */
-export type RootSource =
-  /** overlayfs in the container's user namespace. `upper` and `work` are names below `folder`. */
-  | {
-      readonly kind: 'overlay';
-      readonly lower: string;
-      readonly folder: string;
-      readonly upper: string;
-      readonly work: string;
-    }
-  /** A folder that is there already: a FUSE mount of the holder's namespace, or a plain folder. */
-  | { readonly kind: 'folder'; readonly path: string };
 
 /** Which network namespace the container gets. */
 export type NetworkNamespace =

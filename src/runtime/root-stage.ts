@@ -1,9 +1,10 @@
 /** The container's root: mounted, opened, and at the end made the root of its mount namespace. */
+import type { RootSource } from '../base/root-source.ts';
 import type { LaunchPlan } from '../monitor/plan.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, MNT_DETACH, MOUNT_ATTR, MS, O } from '../sys/linux-constants.ts';
 import { FD } from './fds.ts';
 import { folderInRoot } from './inside-root.ts';
-import type { LaunchInput, RootSource } from './launch-input.ts';
+import type { LaunchInput } from './launch-input.ts';
 import { mountAttr } from './structures.ts';
 
 export function appendRootMount(

@@ -10,6 +10,7 @@
  *
  * Files may belong to any id of the user's map, so whoever works on a layer from outside does it in the holder's namespace.
  */
+import type { RootSource } from '../base/root-source.ts';
 import type { Holder } from '../holder/holder.ts';
 import type { MountContent } from '../image-server/mount-record.ts';
 import type { StatePaths } from '../state/paths.ts';
@@ -33,21 +34,10 @@ export interface LayerContext {
   readonly lower: Lower;
 }
 
-/** How the launch plan comes by the root: an overlay to mount, or a folder of the holder's mount namespace. */
-export type PreparedRoot =
-  | {
-      readonly kind: 'overlay';
-      readonly lower: string;
-      readonly folder: string;
-      readonly upper: string;
-      readonly work: string;
-    }
-  | { readonly kind: 'folder'; readonly path: string };
-
 export interface WritableLayer {
   readonly kind: WritableKind;
   create(folder: string): void;
-  prepare(context: LayerContext): Promise<PreparedRoot>;
+  prepare(context: LayerContext): Promise<RootSource>;
   release(context: Omit<LayerContext, 'lower'>): Promise<void>;
   remove(context: Omit<LayerContext, 'lower'>): Promise<void>;
 }

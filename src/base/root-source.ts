@@ -1,0 +1,12 @@
+/** How the container's root file system comes about, in the container's own mount namespace. */
+export type RootSource =
+  /** overlayfs in the container's user namespace. `upper` and `work` are names below `folder`. */
+  | {
+      readonly kind: 'overlay';
+      readonly lower: string;
+      readonly folder: string;
+      readonly upper: string;
+      readonly work: string;
+    }
+  /** A folder of the holder's mount namespace that is there already: a FUSE mount, or a plain folder. */
+  | { readonly kind: 'folder'; readonly path: string };
