@@ -53,3 +53,15 @@ test('a process in a mount namespace of its own writes its own files', () => {
     ),
   ).toEqual(['mkdir /tmp/outside']);
 });
+
+test('a call that is split between lines counts as one', () => {
+  expect(
+    writes(
+      `1 clone(child_stack=NULL, flags=CLONE_NEWUSER|CLONE_NEWNS|SIGCHLD <unfinished ...>`,
+      `5 mkdir("/tmp/split", 0777 <unfinished ...>`,
+      `1 <... clone resumed>) = 2`,
+      `5 <... mkdir resumed>) = 0`,
+      `2 mkdir("/tmp/inside", 0777) = 0`,
+    ),
+  ).toEqual(['mkdir /tmp/split']);
+});

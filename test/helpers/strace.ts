@@ -68,8 +68,9 @@ function splitArguments(text: string): string[] {
 function pathOf(args: readonly string[], folder: number | undefined, path: number): string {
   const name = /^"(.*)"/.exec(args[path] ?? '')?.[1] ?? '';
   if (isAbsolute(name) || folder === undefined) return normalize(name);
-  // `-y` adds the path of a descriptor: `5</home/x>`, `AT_FDCWD</home/x>`.
-  return normalize(`${/<(.*)>/.exec(args[folder] ?? '')?.[1] ?? '?'}/${name}`);
+  // `-y` adds the path of a descriptor: `5</home/x>`, `AT_FDCWD</home/x>`. No name means the descriptor's own file.
+  const base = /<(.*)>/.exec(args[folder] ?? '')?.[1] ?? '?';
+  return normalize(name === '' ? base : `${base}/${name}`);
 }
 
 function changedPaths(call: string, args: readonly string[]): string[] {
@@ -83,6 +84,20 @@ function changedPaths(call: string, args: readonly string[]): string[] {
   return (changes[call] ?? []).map(([folder, path]) => pathOf(args, folder, path));
 }
 
+/** Puts calls together that strace has split since another process was heard in between. */
+function wholeLines(lines: readonly string[]): string[] {
+  const begun = new Map<string, string>();
+  return lines.flatMap((line) => {
+    const [, pid, start] = /^(\d+)\s+(.*) <unfinished \.\.\.>$/.exec(line) ?? [];
+    if (pid !== undefined) {
+      begun.set(pid, start!);
+      return [];
+    }
+    const [, same, rest] = /^(\d+)\s+<\.\.\. \w+ resumed>(.*)$/.exec(line) ?? [];
+    return same === undefined ? [line] : [`${same} ${begun.get(same) ?? ''}${rest!}`];
+  });
+}
+
 /**
  * The successful writes outside of `folders`, one line each. A process that has entered a mount namespace of its own
  * sees other files under these names, and so do its descendants: they are passed over.
@@ -90,7 +105,7 @@ function changedPaths(call: string, args: readonly string[]): string[] {
 export function outsideWrites(lines: readonly string[], folders: readonly string[]): string[] {
   const inside = new Set<string>();
   const found: string[] = [];
-  for (const line of lines) {
+  for (const line of wholeLines(lines)) {
     const [, pid, call, rest] = /^(\d+)\s+(\w+)\((.*)$/.exec(line) ?? [];
     if (pid === undefined || call === undefined || rest === undefined) continue;
     const [, text, result] = /^(.*)\)\s+= (-?\d+)/.exec(rest) ?? [];
