@@ -38,6 +38,12 @@ export class TcpForwarder {
       refuse(connection, error);
       return;
     }
-    connection.app = new HostStream(this.#loop, fd, connection, true);
+    try {
+      connection.app = new HostStream(this.#loop, fd, connection, true);
+    } catch (problem) {
+      libc.close(fd);
+      connection.refuse('unreachable');
+      this.#trouble.reportError('Cannot watch a connection', problem);
+    }
   }
 }

@@ -17,6 +17,12 @@ export class HostTrouble {
     this.#log = log;
   }
 
+  /** As {@link report}, for an exception of a system call. */
+  reportError(what: string, error: unknown): void {
+    const number = error instanceof Error && 'errno' in error ? -Number(error.errno) : 0;
+    this.report(what, number);
+  }
+
   /** `what` failed with the error number; `advice` says how to mend it. */
   report(what: string, number: number, advice = ''): void {
     this.#drops.hostSocket++;

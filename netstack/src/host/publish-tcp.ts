@@ -85,9 +85,13 @@ export class TcpPublisher {
       return new HostStream(loop, fd, connection, false);
     }
     const ports = local.equals(peer.address) ? [peer.port] : [];
-    for (let attempt = 0; attempt < 8; attempt++) {
-      const localPort = ports[attempt] ?? this.#nextDynamic();
-      if (stack.tcp.connect({ local, localPort, remote, remotePort, application })) return;
+    try {
+      for (let attempt = 0; attempt < 8; attempt++) {
+        const localPort = ports[attempt] ?? this.#nextDynamic();
+        if (stack.tcp.connect({ local, localPort, remote, remotePort, application })) return;
+      }
+    } catch (error) {
+      this.#context.trouble.reportError('Cannot watch a connection', error);
     }
     resetOnClose(fd);
     libc.close(fd);

@@ -7,6 +7,9 @@ import type { IpPacket } from './packet.ts';
 import type { Path } from './path.ts';
 import type { Stack } from './stack.ts';
 
+/** Linux joins no more than this (UDP_MAX_SEGMENTS); a container could claim pieces of one byte. */
+const MAX_JOINED = 128;
+
 /** Takes a datagram whose payload is bytes [start, end) of the packet's buffer. */
 export type DatagramHandler = (
   packet: IpPacket,
@@ -31,7 +34,8 @@ export class UdpLayer {
     const length = available >= UDP.size ? view.getUint16(payloadStart + UDP.length) : 0;
     // What the device joined of many datagrams may carry the length of one (as Linux leaves it) or of all.
     const usable = packet.segmentSize > 0 ? available : length;
-    if (length < UDP.size || usable > available) {
+    const tooMany = packet.segmentSize > 0 && available > UDP.size + MAX_JOINED * packet.segmentSize;
+    if (length < UDP.size || usable > available || tooMany) {
       drops.malformed++;
       return;
     }

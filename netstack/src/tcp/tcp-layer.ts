@@ -129,8 +129,8 @@ export class TcpLayer {
     const path = this.#stack.path(local, remote);
     if (!path) return undefined;
     const connection = new Connection(this, path, localPort, remotePort, NOBODY, true);
-    this.#add(connection);
     connection.app = options.application(connection);
+    this.#add(connection);
     connection.open();
     return connection;
   }
