@@ -8,11 +8,11 @@ import { messageOf, oneLine } from './report-error.ts';
 export const INSPECT_FORMAT = { kind: 'text', short: 'f', help: OBJECT_FORMAT_HELP } as const;
 
 /** Prints the objects of all names, then what went wrong with the others. Resolves to the exit status. */
-export function inspectEach(
+export async function inspectEach(
   context: CommandContext,
   names: readonly string[],
   format: string | undefined,
-  find: (name: string) => object,
+  find: (name: string) => object | Promise<object>,
 ): Promise<number> {
   // A broken template is told before anything is looked for.
   if (format !== undefined && format !== 'json') compileTemplate(format);
@@ -20,12 +20,12 @@ export function inspectEach(
   const problems: string[] = [];
   for (const name of names) {
     try {
-      objects.push(find(name) as Value);
+      objects.push((await find(name)) as Value);
     } catch (error) {
       problems.push(oneLine(messageOf(error)));
     }
   }
   context.printLines(formatObjects(objects, format));
   for (const problem of problems) context.complain(problem);
-  return Promise.resolve(problems.length > 0 ? 1 : 0);
+  return problems.length > 0 ? 1 : 0;
 }

@@ -8,6 +8,7 @@ import { openImageStore } from '../image/image-store.ts';
 import { listImages } from '../image/queries/list-images.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { listContainers } from './container.ts';
+import { isLost } from './processes.ts';
 import { listVolumes } from './volumes.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
@@ -43,7 +44,7 @@ export interface SystemInfo {
 /** Reads it all from the state folder and the host; starts nothing. */
 export async function systemInfo(paths: StatePaths): Promise<SystemInfo> {
   const containers = listContainers(paths);
-  const running = containers.filter(({ state }) => state.status === 'running').length;
+  const running = containers.filter((each) => each.state.status === 'running' && !isLost(each)).length;
   const problems: string[] = [];
   const images = listImages(openImageStore(paths.images), (error) => problems.push(error.message));
   const limits = await limitsSupport();

@@ -1,7 +1,7 @@
-import { findContainer } from '../../engine/container.ts';
 import { EngineError } from '../../engine/engine-error.ts';
 import { defineCommand } from '../command.ts';
 import { checkTerminal, exitCode, stayAttached } from '../container/foreground.ts';
+import { trueContainer } from '../container/true-records.ts';
 import { SignalProxy } from '../container/signal-proxy.ts';
 
 export const command = defineCommand({
@@ -14,7 +14,7 @@ export const command = defineCommand({
   },
   args: [1, 1],
   async run(context, flags, [name]) {
-    const { config, state } = findContainer(context.paths(), name!);
+    const { config, state } = await trueContainer(context, name!);
     if (state.status !== 'running') {
       throw new EngineError('CONFLICT', 'You cannot attach to a stopped container, start it first');
     }

@@ -1,6 +1,6 @@
-import { findContainer } from '../../engine/container.ts';
 import { inspectContainer } from '../../engine/inspect.ts';
 import { ANY, defineCommand } from '../command.ts';
+import { trueContainer } from '../container/true-records.ts';
 import { INSPECT_FORMAT, inspectEach } from '../inspect-each.ts';
 
 export const command = defineCommand({
@@ -13,6 +13,8 @@ export const command = defineCommand({
   args: [1, ANY],
   run(context, { format }, names) {
     const paths = context.paths();
-    return inspectEach(context, names, format, (name) => inspectContainer(paths, findContainer(paths, name)));
+    return inspectEach(context, names, format, async (name) =>
+      inspectContainer(paths, await trueContainer(context, name)),
+    );
   },
 });

@@ -1,20 +1,19 @@
 import { EngineError } from '../../engine/engine-error.ts';
-import { findContainer } from '../../engine/container.ts';
 import { inspectContainer } from '../../engine/inspect.ts';
 import { findVolume } from '../../engine/volumes.ts';
 import { openImageStore } from '../../image/image-store.ts';
 import { inspectImage } from '../../image/queries/inspect-image.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
-import type { StatePaths } from '../../state/paths.ts';
-import { ANY, defineCommand } from '../command.ts';
+import { ANY, type CommandContext, defineCommand } from '../command.ts';
+import { trueContainer } from '../container/true-records.ts';
 import { INSPECT_FORMAT, inspectEach } from '../inspect-each.ts';
 import { volumeObject } from '../volume/volume-row.ts';
 
 /** Kinds of things, in the order in which a name is looked for. */
-const KINDS: Readonly<Record<string, (paths: StatePaths, name: string) => object>> = {
-  container: (paths, name) => inspectContainer(paths, findContainer(paths, name)),
-  image: (paths, name) => inspectImage(openImageStore(paths.images), name),
-  volume: (paths, name) => volumeObject(paths, findVolume(paths, name)),
+const KINDS: Readonly<Record<string, (context: CommandContext, name: string) => object | Promise<object>>> = {
+  container: async (context, name) => inspectContainer(context.paths(), await trueContainer(context, name)),
+  image: (context, name) => inspectImage(openImageStore(context.paths().images), name),
+  volume: (context, name) => volumeObject(context.paths(), findVolume(context.paths(), name)),
 };
 
 export const command = defineCommand({
@@ -28,11 +27,10 @@ export const command = defineCommand({
   args: [1, ANY],
   run(context, { format, type }, names) {
     const finders = type === undefined ? Object.values(KINDS) : [finderOf(type)];
-    const paths = context.paths();
-    return inspectEach(context, names, format, (name) => {
+    return inspectEach(context, names, format, async (name) => {
       for (const find of finders) {
         try {
-          return find(paths, name);
+          return await find(context, name);
         } catch (error) {
           if (finders.length === 1 || !isAbsence(error)) throw error;
         }

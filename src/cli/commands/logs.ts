@@ -1,8 +1,8 @@
-import { findContainer } from '../../engine/container.ts';
 import { followLog } from '../../engine/follow-log.ts';
 import { type Chunk, LogReader, type StreamName } from '../../engine/log-store.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
+import { trueContainer } from '../container/true-records.ts';
 import { exitCode } from '../container/foreground.ts';
 import type { Flag, FlagValues } from '../flags/flag.ts';
 import { LastLines, type LineChoice, LogLines, type Piece } from '../log/log-lines.ts';
@@ -28,7 +28,7 @@ export const command = defineCommand({
   async run(context, values, [name]) {
     const choice = lineChoice(values, context.now);
     const tail = parseTail(values.tail);
-    const { folder, config, state } = findContainer(context.paths(), name!);
+    const { folder, config, state } = await trueContainer(context, name!);
     using log = LogReader.open(folder);
     if (log === undefined) return 0;
     const lines = new LogLines(choice);

@@ -1,7 +1,7 @@
-import { findContainer } from '../../engine/container.ts';
 import { EngineError } from '../../engine/engine-error.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { defineCommand } from '../command.ts';
+import { trueContainer } from '../container/true-records.ts';
 import { hostEnd } from '../container/port-list.ts';
 
 export const command = defineCommand({
@@ -9,8 +9,8 @@ export const command = defineCommand({
   summary: 'List port mappings or a specific mapping for the container',
   flags: {},
   args: [1, 2],
-  run(context, _flags, [name, wanted]) {
-    const { state } = findContainer(context.paths(), name!);
+  async run(context, _flags, [name, wanted]) {
+    const { state } = await trueContainer(context, name!);
     const ports = [...(state.network?.ports ?? [])].sort((a, b) => a.containerPort - b.containerPort);
     if (wanted === undefined) {
       context.printLines(
@@ -18,7 +18,7 @@ export const command = defineCommand({
           return `${containerPort}/${protocol} -> ${hostEnd(hostAddress, hostPort)}`;
         }),
       );
-      return Promise.resolve(0);
+      return 0;
     }
     const [, port, protocol = 'tcp'] = /^(\d{1,5})(?:\/(tcp|udp))?$/.exec(wanted) ?? [];
     if (port === undefined) throw new InvalidInput(`invalid port: '${wanted}'`);
@@ -27,6 +27,6 @@ export const command = defineCommand({
       throw new EngineError('NOT_FOUND', `No public port '${port}/${protocol}' published for ${name!}`);
     }
     context.printLines(found.map(({ hostAddress, hostPort }) => hostEnd(hostAddress, hostPort)));
-    return Promise.resolve(0);
+    return 0;
   },
 });

@@ -1,8 +1,8 @@
-import { listContainers } from '../../engine/container.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { defineCommand } from '../command.ts';
 import { CONTAINER_FILTERS } from '../container/container-filters.ts';
 import { CONTAINER_TABLE, containerRow } from '../container/container-row.ts';
+import { trueContainers } from '../container/true-records.ts';
 import { parseFilters } from '../filters.ts';
 import { FORMAT_HELP, formatRows } from '../output/row-format.ts';
 
@@ -20,17 +20,17 @@ export const command = defineCommand({
     size: { kind: 'boolean', short: 's', help: 'Display total file sizes', unsupported: 'yet' },
   },
   args: [0, 0],
-  run(context, flags) {
+  async run(context, flags) {
     const passes = parseFilters(flags.filter, CONTAINER_FILTERS);
     const last = flags.latest ? 1 : (flags.last ?? -1);
     if (last === 0) throw new InvalidInput('--last has to be 1 or more');
     const isAnyState = flags.all || last > 0 || flags.filter.some((text) => /^\s*(status|exited)=/.test(text));
-    const containers = listContainers(context.paths()).filter((container) => {
+    const containers = (await trueContainers(context)).filter((container) => {
       return (isAnyState || container.state.status === 'running') && passes(container);
     });
     const shown = last > 0 ? containers.slice(0, last) : containers;
     const rows = shown.map((container) => containerRow(container, context.now, !flags['no-trunc']));
     context.printLines(formatRows(rows, CONTAINER_TABLE, flags.quiet ? '{{.ID}}' : flags.format));
-    return Promise.resolve(0);
+    return 0;
   },
 });

@@ -1,7 +1,10 @@
-import { findContainer } from '../../engine/container.ts';
 import { listProcesses } from '../../engine/processes.ts';
 import { ANY, defineCommand } from '../command.ts';
+import { trueContainer } from '../container/true-records.ts';
 import { alignColumns } from '../output/table.ts';
+
+/** Of a column; Docker's. */
+const WIDTH = 20;
 
 export const command = defineCommand({
   usage: 'CONTAINER [ps OPTIONS]',
@@ -10,8 +13,13 @@ export const command = defineCommand({
   args: [1, ANY],
   interspersed: false,
   async run(context, _flags, [name, ...options]) {
-    const rows = await listProcesses(findContainer(context.paths(), name!), options);
-    context.printLines(alignColumns(rows.map((row) => row.join('\t'))));
+    const rows = await listProcesses(await trueContainer(context, name!), options);
+    context.printLines(
+      alignColumns(
+        rows.map((row) => row.join('\t')),
+        WIDTH,
+      ),
+    );
     return 0;
   },
 });
