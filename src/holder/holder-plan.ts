@@ -23,6 +23,7 @@ export function mountsFolder(paths: StatePaths): string {
  */
 export function holderPlan(paths: StatePaths): LaunchPlan {
   const plan = new LaunchPlan();
+  plan.rename('trun-holder');
   plan.call('unshare', [CLONE.NEWUSER], 'create a user namespace');
   plan.pseudo('note', [0], 'report');
   plan.call('read', [STATUS_FD, plan.room(1, 'byte'), 1], 'wait for the id map', { nonzero: true });

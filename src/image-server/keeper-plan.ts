@@ -20,6 +20,7 @@ export interface KeeperInput {
  */
 export function keeperPlan({ holderPid, mountPoint, readonly, suid }: KeeperInput): LaunchPlan {
   const plan = new LaunchPlan();
+  plan.rename('trun-keeper');
   joinHolder(plan, holderPid);
   plan.call('mkdirat', [AT_FDCWD, mountPoint, 0o755], `create ${mountPoint}`, { ignore: true });
   const fuse = plan.call('openat', [AT_FDCWD, '/dev/fuse', O.RDWR | O.CLOEXEC, 0], 'open /dev/fuse');

@@ -2,6 +2,7 @@
  * Launch plans: typed lists of system calls, built here and executed by the monitor (monitor.c has the theory).
  * A plan is data: tests assert on it, `--dry-run` prints it.
  */
+import { PR } from '../sys/linux-constants.ts';
 import { FLAG, HEADER, KIND, MAGIC, OPERATION, PSEUDO, type PseudoName } from './plan-layout.ts';
 import { type SyscallName, syscallNumber } from './syscalls.ts';
 
@@ -84,6 +85,11 @@ export class LaunchPlan {
   /** Appends one of the monitor's own operations. */
   pseudo(name: PseudoName, args: readonly Argument[], action: string, options: Options = {}): Result {
     return this.#append(name, () => PSEUDO[name], args, action, flagsOf(options), options.otherwise);
+  }
+
+  /** Names the process from here on, for ps(1): at most 15 bytes count (prctl(2), PR_SET_NAME). */
+  rename(name: string): void {
+    this.call('prctl', [PR.SET_NAME, name, 0, 0, 0], 'name the process', { ignore: true });
   }
 
   jump(to: Label): void {

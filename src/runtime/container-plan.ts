@@ -26,6 +26,7 @@ export function containerPlan(input: LaunchInput): LaunchPlan {
   if (process === undefined) throw new TypeError('a container needs a process');
 
   const plan = new LaunchPlan();
+  plan.rename('trun-monitor');
   const joiner = appendMonitorStage(plan, input);
   plan.place(joiner);
   appendJoinerStage(plan, input);

@@ -24,6 +24,7 @@ export interface ExecInput {
 /** stdin, stdout and stderr are the waiter's; with a terminal, its master is sent on the status socket. */
 export function execPlan({ process, pid, cgroupProcs, seccomp }: ExecInput): LaunchPlan {
   const plan = new LaunchPlan();
+  plan.rename('trun-exec');
   const [joiner, program] = [new Label(), new Label()];
   const joinerPid = plan.fork('clone', [SIGCHLD, 0, 0, 0, 0], joiner, 'clone a process');
   for (const fd of [0, 1, 2, PLAN_FD]) plan.call('close', [fd], 'close file descriptors', { ignore: true });

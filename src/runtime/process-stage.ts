@@ -98,6 +98,7 @@ function forkInit(plan: LaunchPlan): void {
   plan.call('rt_sigprocmask', [2 /* SIG_SETMASK */, all, 0, 8], 'block signals');
   const pid = plan.fork('clone', [SIGCHLD, 0, 0, 0, 0], program, 'clone the program');
   plan.call('close_range', [3, 0xffffffff, 0], 'close file descriptors');
+  plan.rename('trun-init');
   plan.pseudo('init', [pid], 'be PID 1');
   plan.place(program);
   plan.call('rt_sigprocmask', [2, none, 0, 8], 'unblock signals');
