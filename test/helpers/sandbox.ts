@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CommandOptions, type Result, RunningCommand, output, run } from './command.ts';
+import { type CommandOptions, type Result, RunningCommand, run } from './command.ts';
 import { launcher } from './paths.ts';
 import { type ProcessInfo, killProcessesOf, processesOf } from './processes.ts';
 import { Terminal } from './terminal.ts';
@@ -114,10 +114,12 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Files below the state and run-time folders that this user does not own, as lines of find(1). */
-  foreignFiles(): Promise<string> {
+  async foreignFiles(): Promise<string> {
     const uid = String(process.getuid!());
     const folders = [this.root, this.runtime].filter((folder) => existsSync(folder));
-    return output('find', [...folders, '!', '-uid', uid, '-printf', '%u %y %p\\n']);
+    // The kernel makes overlayfs's work folders without any permission: find names them, and goes on.
+    const { stdout } = await run('find', [...folders, '!', '-uid', uid, '-printf', '%u %y %p\\n']);
+    return stdout;
   }
 
   async removeContainers(): Promise<void> {

@@ -1,7 +1,5 @@
 /**
  * Whatever is wrong with what trun is given: one clear line, the right exit code, and nothing left behind.
- *
- * Runs as: user, nosub
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

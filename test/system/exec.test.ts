@@ -1,7 +1,5 @@
 /**
  * `trun exec`: a further command in a running container.
- *
- * Runs as: user, nosub
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

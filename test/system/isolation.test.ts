@@ -1,7 +1,7 @@
 /**
  * What a container is kept from, and what it is given: namespaces, capabilities, seccomp, limits, devices, mounts.
  *
- * Runs as: user, nosub, root
+ * Runs as: user, root
  */
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,5 @@
 /**
  * A container's life after `run -d`: ps, logs, stop, kill, start, restart, rm, wait, rename, cp, top, inspect.
- *
- * Runs as: user, nosub
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
  * `trun run`: output, exit codes, standard input, environment, command line.
  *
- * Runs as: user, nosub, root
+ * Runs as: user, nosub
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';

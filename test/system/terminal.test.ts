@@ -1,7 +1,5 @@
 /**
  * `-it`, `attach` and detaching, on a real terminal.
- *
- * Runs as: user, nosub
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { launcher } from '../helpers/paths.ts';

@@ -1,7 +1,5 @@
 /**
  * `-v`, `--mount` and `trun volume`.
- *
- * Runs as: user, nosub
  */
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
