@@ -42,7 +42,7 @@ else {
 async function main(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'fuse-overlay-bench-'));
   const source = join(work, 'source');
-  execFileSync('cp', ['-a', values.source, source]);
+  execFileSync('cp', ['-dR', '--preserve=mode,timestamps,links', values.source, source], { stdio: 'inherit' });
   copyFileSync('/bin/true', join(source, 'bench.true'));
   writeLarge(join(source, 'bench.large'), Number(values.large));
   makeArchive(work);

@@ -20,10 +20,10 @@ import { Name } from '../server/name.ts';
 import type { DirectoryEntry } from '../sys/directory.ts';
 import { errno } from '../sys/errors.ts';
 import { close } from '../sys/files.ts';
-import { preadFully } from '../sys/io.ts';
 import { O_ACCMODE, O_RDONLY } from '../sys/open-flags.ts';
 import { DirectoryLayer } from './directory-layer.ts';
 import { firstNumber } from './directory-nodes.ts';
+import { readSoon } from './read-soon.ts';
 
 export interface DirectoryOptions {
   /** Seconds for which the kernel may trust names and attributes. Default 1. */
@@ -98,10 +98,10 @@ export class DirectoryFileSystem implements FileSystem {
     return 0;
   }
 
-  read(_request: Request, _nodeId: number, handle: number, offset: number, out: Bytes): number {
+  read(request: Request, _nodeId: number, handle: number, offset: number, out: Bytes): number {
     const fd = this.#files.get(handle);
     if (fd === undefined) return -errno.ESTALE;
-    return preadFully(fd, out.address, out.length, offset);
+    return readSoon(fd, out.address, out.length, offset, request.attempt);
   }
 
   release(_request: Request, _nodeId: number, handle: number): number {

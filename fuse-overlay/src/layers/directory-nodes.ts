@@ -36,7 +36,7 @@ interface DirectoryNode {
 const keptOpen = 256;
 
 export class DirectoryNodes {
-  readonly #rootFd: number;
+  #rootFd: number;
   readonly #byId = new Map<number, DirectoryNode>();
   readonly #byIdentity = new Map<string, DirectoryNode>();
   readonly #directories = new FdCache(keptOpen);
@@ -124,7 +124,8 @@ export class DirectoryNodes {
 
   close(): void {
     this.#directories.close();
-    close(this.#rootFd);
+    if (this.#rootFd >= 0) close(this.#rootFd);
+    this.#rootFd = -1;
   }
 
   /** A descriptor of a directory that stays ours. */

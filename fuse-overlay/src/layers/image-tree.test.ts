@@ -256,3 +256,13 @@ test('a file that is no tree, or cut short, is refused', () => {
     expect.objectContaining({ code: 'ENOENT', syscall: 'openat', path: join(directory, 'absent') }),
   );
 });
+
+test('a closed tree has no nodes, and can be closed again', () => {
+  const tree = merge([file('a', '1')]);
+  tree.close();
+  tree.close();
+  expect(tree.lookup(1, new Name(Buffer.from('a')))).toBe(-errno.ESTALE);
+  expect(tree.getattr(1, new Attributes())).toBe(-errno.ESTALE);
+  expect(tree.listxattr(2)).toEqual([]);
+  expect([...imageTreeContents(tree)]).toEqual([]);
+});

@@ -1,17 +1,26 @@
 /** An image's merged tree over its mapped index: every question but a file's contents is answered from memory. */
 import { FileType, type Attributes } from '../server/attributes.ts';
-import { NOT_YET, type Bytes, type ReadRoom } from '../server/file-system.ts';
+import type { Bytes, ReadRoom } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
 import { ENODATA, checked, errno } from '../sys/errors.ts';
 import { close, openAt } from '../sys/files.ts';
-import { preadCached, preadFully, willNeed } from '../sys/io.ts';
+import { preadFully } from '../sys/io.ts';
 import { addressOf } from '../sys/memory.ts';
 import { mapFile, type Mapping } from '../sys/mmap.ts';
 import { AT_FDCWD, O_RDONLY } from '../sys/open-flags.ts';
 import { FileStat, statFd } from '../sys/stat.ts';
 import { ContentFiles } from './content-files.ts';
+import { readSoon } from './read-soon.ts';
 import type { ListVisitor, LowerLayer } from './lower-layer.ts';
-import { contentIdSize, headerSize, noContent, readTreeHeader, treeArrays, type TreeArrays } from './tree-format.ts';
+import {
+  contentIdSize,
+  headerSize,
+  noContent,
+  readTreeHeader,
+  treeArrays,
+  treeFileSize,
+  type TreeArrays,
+} from './tree-format.ts';
 
 /**
  * Opens the tree at `indexPath`, with contents in the store whose directory `contents` is a descriptor of (it stays the
@@ -43,10 +52,10 @@ export class ImageTree implements LowerLayer {
   readonly immutable = true;
   readonly identity: string;
   /** The index itself; a node's position is its id less one. */
-  readonly arrays: TreeArrays;
+  arrays: TreeArrays;
   readonly #mapping: Mapping;
   readonly #files: ContentFiles;
-  readonly #nodes: number;
+  #nodes: number;
   #blocks: number | undefined;
 
   constructor(arrays: TreeArrays, mapping: Mapping, stat: FileStat, files: ContentFiles) {
@@ -211,14 +220,11 @@ export class ImageTree implements LowerLayer {
     if (fd < 0) return -errno.EIO;
     const length = Math.min(out.length, size - offset);
     // A long stretch is there when its last byte is: the rest was read ahead before it.
-    const probe = length >= longRead ? 1 : length;
-    const done = preadCached(fd, out.address, probe, offset + length - probe);
-    if (done === probe) return probe === length ? length : out.fromFile(fd, offset, length);
-    const canTell = done >= 0 || done === -errno.EAGAIN;
-    if (!canTell || attempt >= patience) return preadFully(fd, out.address, length, offset);
-    // Memory may be short, and what was read ahead be gone again: then it is asked for once more.
-    if (attempt % restart === 0) willNeed(fd, offset, length);
-    return NOT_YET;
+    if (length >= longRead) {
+      const last = readSoon(fd, out.address, 1, offset + length - 1, attempt);
+      return last === 1 ? out.fromFile(fd, offset, length) : last;
+    }
+    return readSoon(fd, out.address, length, offset, attempt);
   }
 
   contentId(node: number): Buffer | undefined {
@@ -237,18 +243,22 @@ export class ImageTree implements LowerLayer {
     return arrays.contentIds.subarray(content * contentIdSize, (content + 1) * contentIdSize);
   }
 
+  /** A closed tree has no nodes. */
   close(): void {
+    if (this.#nodes === 0) return;
+    this.#nodes = 0;
+    // Whoever still asks gets ESTALE, and does not touch memory that is gone.
+    this.arrays = emptyTree;
     this.#files.close();
     this.#mapping.unmap();
   }
 }
 
+const none = { nodes: 0, entries: 0, contents: 0, nameBytes: 0, targetBytes: 0, xattrBytes: 0 };
+const emptyTree = treeArrays(new ArrayBuffer(treeFileSize(none)), none);
+
 /** From this length on a read leaves the copying to the server, which may not need to. */
 const longRead = 16384;
-
-/** Attempts after which reading ahead is started again, and after which the read just waits. */
-const restart = 200;
-const patience = 2000;
 
 /** What a directory shows as its size. */
 const directorySize = 4096;

@@ -12,9 +12,6 @@ const c = {
 };
 
 export const EPOLLIN = 1;
-export const EPOLLOUT = 4;
-export const EPOLLERR = 8;
-export const EPOLLHUP = 16;
 
 const EPOLL_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
@@ -67,7 +64,7 @@ export class Epoll {
     return this.#events.buffer.readInt32LE(index * layout.size + layout.data);
   }
 
-  /** EPOLL* bits of the ready event at `index`. */
+  /** Bits of the ready event (EPOLLIN 1, EPOLLOUT 4, EPOLLERR 8, EPOLLHUP 16) at `index`. */
   readyEvents(index: number): number {
     return this.#events.buffer.readUInt32LE(index * layout.size);
   }

@@ -4,14 +4,7 @@
  */
 import { bind, check, syscall } from './libc.ts';
 import { allocate } from './memory.ts';
-import {
-  AT_EMPTY_PATH,
-  AT_REMOVEDIR,
-  AT_SYMLINK_FOLLOW,
-  AT_SYMLINK_NOFOLLOW,
-  O_CLOEXEC,
-  O_NONBLOCK,
-} from './open-flags.ts';
+import { AT_REMOVEDIR, O_CLOEXEC, O_NONBLOCK } from './open-flags.ts';
 import { pathAddress, type PathLike } from './path.ts';
 
 const c = {
@@ -25,11 +18,7 @@ const c = {
   unlinkat: bind('unlinkat', 'int', ['int', 'pointer', 'int']),
   renameat2: bind('renameat2', 'int', ['int', 'pointer', 'int', 'pointer', 'u32']),
   readlinkat: bind('readlinkat', 'long', ['int', 'pointer', 'pointer', 'size']),
-  fchmod: bind('fchmod', 'int', ['int', 'u32']),
-  fchmodat: bind('fchmodat', 'int', ['int', 'pointer', 'u32', 'int']),
-  fchownat: bind('fchownat', 'int', ['int', 'pointer', 'u32', 'u32', 'int']),
   futimens: bind('futimens', 'int', ['int', 'pointer']),
-  utimensat: bind('utimensat', 'int', ['int', 'pointer', 'pointer', 'int']),
 };
 
 /** The same number on every architecture, as all newer calls. */
@@ -84,12 +73,6 @@ export function linkAt(fromFd: number, from: PathLike, toFd: number, to: PathLik
   return check(c.linkat(fromFd, pathAddress(from, 0), toFd, pathAddress(to, 1), 0));
 }
 
-/** Gives an open file (also an O_TMPFILE one) a name, through /proc, which needs no privilege. */
-export function linkFd(fd: number, toFd: number, to: PathLike): number {
-  const from = pathAddress(`/proc/self/fd/${fd}`, 0);
-  return check(c.linkat(-100, from, toFd, pathAddress(to, 1), AT_SYMLINK_FOLLOW));
-}
-
 export function unlinkAt(dirFd: number, path: PathLike): number {
   return check(c.unlinkat(dirFd, pathAddress(path), 0));
 }
@@ -111,40 +94,9 @@ export function readlinkAt(dirFd: number, path: PathLike): Buffer | number {
   return length < 0 ? length : Buffer.from(target.buffer.subarray(0, length));
 }
 
-/** Of an open file; not for O_PATH descriptors. */
-export function chmodFd(fd: number, mode: number): number {
-  return check(c.fchmod(fd, mode));
-}
-
-/** Follows links: the kernel has no chmod of a link. */
-export function chmodAt(dirFd: number, path: PathLike, mode: number): number {
-  return check(c.fchmodat(dirFd, pathAddress(path), mode, 0));
-}
-
-/** Ids of -1 stay as they are. An empty `path` means `dirFd` itself. */
-export function chownAt(dirFd: number, path: PathLike, uid: number, gid: number): number {
-  return check(c.fchownat(dirFd, pathAddress(path), uid >>> 0, gid >>> 0, AT_SYMLINK_NOFOLLOW | emptyFlag(path)));
-}
-
-export const UTIME_NOW = 0x3fffffff;
-export const UTIME_OMIT = 0x3ffffffe;
-
 const times = allocate(32);
 
-/** Times in seconds and nanoseconds; a nanoseconds field of UTIME_NOW or UTIME_OMIT has its meaning of utimensat(2). */
-export function utimesAt(
-  dirFd: number,
-  path: PathLike,
-  atime: number,
-  atimeNsec: number,
-  mtime: number,
-  mtimeNsec: number,
-): number {
-  fillTimes(atime, atimeNsec, mtime, mtimeNsec);
-  return check(c.utimensat(dirFd, pathAddress(path), times.address, AT_SYMLINK_NOFOLLOW | emptyFlag(path)));
-}
-
-/** As `utimesAt`, of an open file. */
+/** Of an open file: seconds and nanoseconds; a nanoseconds field of 0x3fffffff means now, 0x3ffffffe leaves the time (utimensat(2)). */
 export function utimesFd(fd: number, atime: number, atimeNsec: number, mtime: number, mtimeNsec: number): number {
   fillTimes(atime, atimeNsec, mtime, mtimeNsec);
   return check(c.futimens(fd, times.address));
@@ -155,8 +107,4 @@ function fillTimes(atime: number, atimeNsec: number, mtime: number, mtimeNsec: n
   times.buffer.writeBigInt64LE(BigInt(atimeNsec), 8);
   times.buffer.writeBigInt64LE(BigInt(mtime), 16);
   times.buffer.writeBigInt64LE(BigInt(mtimeNsec), 24);
-}
-
-function emptyFlag(path: PathLike): number {
-  return path.length === 0 ? AT_EMPTY_PATH : 0;
 }

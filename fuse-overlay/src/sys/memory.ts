@@ -14,19 +14,6 @@ export function allocate(size: number): { buffer: Buffer; address: number } {
   return { buffer, address: addressOf(buffer) };
 }
 
-/** As `allocate`, with an end: `release` lets the memory go. */
-export function allocateReleasable(size: number): { buffer: Buffer; address: number; release: () => void } {
-  const { buffer, address } = allocate(size);
-  return {
-    buffer,
-    address,
-    release(): void {
-      const index = pinned.indexOf(buffer);
-      if (index >= 0) pinned.splice(index, 1);
-    },
-  };
-}
-
 /** Where a buffer lies. The number is good as long as the caller holds the buffer; it must not be empty. */
 export function addressOf(bytes: Uint8Array): number {
   return Number(koffi.address(bytes));
