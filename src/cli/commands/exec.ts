@@ -51,10 +51,11 @@ export const command = defineCommand({
 });
 
 function execRequest(
-  { env, cwd, stdout }: CommandContext,
+  context: CommandContext,
   values: FlagValues<typeof flags>,
   [container, ...args]: readonly string[],
 ): ExecRequest {
+  const { env, cwd } = context;
   const files = values['env-file'].flatMap((file) => parseEnvFile(readOption(file, cwd), file, env));
   const { user, workdir, tty, privileged } = values;
   return {
@@ -64,7 +65,7 @@ function execRequest(
     ...(user === undefined ? {} : { user }),
     ...(workdir === undefined ? {} : { workdir }),
     tty,
-    ...consoleSize(tty, stdout),
+    ...consoleSize(tty, context),
     privileged,
   };
 }

@@ -51,7 +51,7 @@ async function runForeground(context: CommandContext, flags: Flags, request: Con
     const answer = await withImage(context, imageOptions(flags, request), () => {
       // Not before: while an image is pulled, a signal ends us.
       signals = flags['sig-proxy'] ? new SignalProxy() : undefined;
-      return context.open('run', { request, wait: true, ...consoleSize(flags.tty, context.stdout) });
+      return context.open('run', { request, wait: true, ...consoleSize(flags.tty, context) });
     });
     const { id, logStart } = answer.result;
     cidFile?.write(id);

@@ -42,7 +42,7 @@ async function startAttached(context: CommandContext, flags: AttachedStart, name
   const stdin = flags.interactive && config.request.openStdin;
   checkTerminal(context, stdin, tty);
   using signals = flags['sig-proxy'] ? new SignalProxy() : undefined;
-  const answer = await context.open('start', { container: config.id, wait: true, ...consoleSize(tty, context.stdout) });
+  const answer = await context.open('start', { container: config.id, wait: true, ...consoleSize(tty, context) });
   return await stayAttached(context, {
     id: config.id,
     streams: { stdin, stdout: true, stderr: true },

@@ -1,14 +1,19 @@
+import { constants } from 'node:os';
+
 /**
  * Passes the signals that trun gets on to the container, as Docker does. It listens from before the container is asked
  * for, so that a signal that comes while it starts ends the container and not just us.
  */
 const PROXIED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGPWR', 'SIGIO'] as const;
 
+/** So many signals for a container that does not come to be end us instead. */
+const IMPATIENT = 3;
+
 /** Sends one signal to the container. */
 export type SendSignal = (signal: string) => Promise<unknown>;
 
 export class SignalProxy implements Disposable {
-  readonly #early: string[] = [];
+  readonly #early: NodeJS.Signals[] = [];
   #send: SendSignal | undefined;
   readonly #listener = (signal: NodeJS.Signals): void => this.#pass(signal);
 
@@ -26,9 +31,12 @@ export class SignalProxy implements Disposable {
     for (const signal of PROXIED) process.off(signal, this.#listener);
   }
 
-  #pass(signal: string): void {
-    if (this.#send === undefined) this.#early.push(signal);
-    // It may have ended just now: then there is nobody to signal.
-    else this.#send(signal).catch(() => undefined);
+  #pass(signal: NodeJS.Signals): void {
+    if (this.#send !== undefined) {
+      // It may have ended just now: then there is nobody to signal.
+      this.#send(signal).catch(() => undefined);
+    } else if (this.#early.push(signal) === IMPATIENT) {
+      process.exit(128 + constants.signals[signal]);
+    }
   }
 }
