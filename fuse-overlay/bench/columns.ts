@@ -61,7 +61,6 @@ export function columns(
   server: MountServer,
   direct: number,
 ): Column[] {
-  const noServer = (): number => 0;
   function overlayOnTree(name: string, from: number): Column {
     return {
       name,
@@ -133,6 +132,10 @@ function fuseOverlayfs(source: string): Column {
     },
     serverCpu: () => cpuSeconds(pid),
   };
+}
+
+function noServer(): number {
+  return 0;
 }
 
 export function emptyDirectory(path: string): string {

@@ -3,7 +3,7 @@ import { recordAlign, structs } from '../protocol/structs.ts';
 import { Entry } from './attributes.ts';
 import { encodeEntry } from './encode.ts';
 import type { DirectoryReply } from './file-system.ts';
-import { putWide } from './wide.ts';
+import { putWide } from '../protocol/wide.ts';
 
 const dirent = structs.dirent;
 const entrySize = structs.entryOut.size;

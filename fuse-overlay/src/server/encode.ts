@@ -1,7 +1,7 @@
 /** Attributes and entries in their wire form. */
 import { structs } from '../protocol/structs.ts';
 import type { Attributes, Entry } from './attributes.ts';
-import { putWide } from './wide.ts';
+import { putWide } from '../protocol/wide.ts';
 
 const attr = structs.attr.at;
 const entryOut = structs.entryOut.at;

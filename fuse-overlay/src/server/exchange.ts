@@ -12,7 +12,7 @@ import { Entry } from './attributes.ts';
 import { DirectoryWriter } from './directory-writer.ts';
 import { Opened, StatFs, type FileLock, type ReadRoom, type Request } from './file-system.ts';
 import { Name } from './name.ts';
-import { getSignedWide, getWide, putWide } from './wide.ts';
+import { getSignedWide, getWide, putWide } from '../protocol/wide.ts';
 
 /** Largest payload either way: FUSE_MAX_MAX_PAGES of 4 KiB. */
 export const maxPayload = 1 << 20;

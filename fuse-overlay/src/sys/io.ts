@@ -1,6 +1,6 @@
 /** Contents of open files. Results as libc.ts has them: negative is `-errno`; offsets and lengths in bytes. */
 import { bind, check } from './libc.ts';
-import { putWide } from '../server/wide.ts';
+import { putWide } from '../protocol/wide.ts';
 import { allocate } from './memory.ts';
 
 const c = {
