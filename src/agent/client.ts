@@ -6,7 +6,7 @@ import type { RequestName, Requests } from '../engine/requests.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { socketAddress } from '../state/socket-address.ts';
 import { sendWithFds } from '../sys/fd-passing.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { connectUnix } from '../sys/unix-connect.ts';
 
 /** How long a new agent may take to listen: it takes over every container first. */

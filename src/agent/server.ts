@@ -7,7 +7,7 @@ import { EngineError } from '../engine/engine-error.ts';
 import { InvalidInput } from '../oci/invalid-input.ts';
 import { socketAddress } from '../state/socket-address.ts';
 import { receiveWithFds } from '../sys/fd-passing.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { acceptUnix, listenUnix } from '../sys/unix-listener.ts';
 import { handlers, type AnyRequest, type Connection } from './handlers.ts';
 

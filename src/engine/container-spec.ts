@@ -14,7 +14,7 @@ import { selectRules, type SeccompTarget } from '../oci/seccomp/select-rules.ts'
 import type { UserDatabase } from '../oci/user.ts';
 import type { PlannedMount } from '../runtime/mount-stage.ts';
 import type { StatePaths } from '../state/paths.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import type { Container } from './container.ts';
 import { EngineError } from './engine-error.ts';
 import type { ConsoleSize } from './requests.ts';

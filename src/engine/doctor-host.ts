@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import { release, userInfo } from 'node:os';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 
 /** The host as `doctor` sees it; tests bring their own. */
 export interface Host {

@@ -7,7 +7,7 @@
 import { closeSync, readSync } from 'node:fs';
 import type { Poller } from '../sys/poller.ts';
 import { moveBytes } from '../sys/splice.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import type { LogWriter, StreamName } from './log-store.ts';
 
 const AT_ONCE = 1 << 20;

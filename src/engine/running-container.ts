@@ -7,7 +7,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { StatePaths } from '../state/paths.ts';
 import type { Poller } from '../sys/poller.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { LogWriter } from './log-store.ts';
 import { monitorSocket, takeMonitorFds } from './monitor-link.ts';
 import { OutputPump } from './output-pump.ts';

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { pidfdOpen, pidfdSendSignal } from '../sys/pidfd.ts';
 import { isAlive } from '../sys/process-identity.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { readContainer, type Container } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';

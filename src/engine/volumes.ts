@@ -7,7 +7,7 @@ import { checkVolumeName } from '../oci/options/volume.ts';
 import { removeTrees } from '../storage/remove-tree.ts';
 import { readJson, syncFolder, writeJson } from '../state/atomic-file.ts';
 import type { StatePaths } from '../state/paths.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { listContainers } from './container.ts';
 import { EngineError } from './engine-error.ts';
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { EventLoop } from 'fuse-overlay';
 import { socketAddress } from '../state/socket-address.ts';
 import { acceptUnix, listenUnix } from '../sys/unix-listener.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import type { ServerName } from './mount-record.ts';
 import { MountServer } from './mount-server.ts';
 

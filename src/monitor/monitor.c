@@ -22,8 +22,14 @@ typedef __s32 s32;
 typedef __s64 s64;
 
 enum { PLAN_FD = 3, STATUS_FD = 4 };
-enum { EPERM = 1, EINTR = 4, ECHILD = 10, EACCES = 13, EBUSY = 16, ENOTDIR = 20, EPIPE = 32, ENOTEMPTY = 39 };
-enum { O_RDWR_CREAT_CLOEXEC = 02 | 0100 | 02000000, O_WRONLY_CREAT_TRUNC_CLOEXEC = 01 | 0100 | 01000 | 02000000 };
+enum { EPERM = 1, EINTR = 4, ECHILD = 10, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, EPIPE = 32, ENOTEMPTY = 39 };
+enum { O_RDWR_CREAT_CLOEXEC = 02 | 0100 | 02000000, O_WRONLY_CREAT_CLOEXEC = 01 | 0100 | 02000000 };
+/* These differ between the architectures. */
+#if defined(__aarch64__)
+enum { O_FOLDER = 040000 | 0100000 | 02000000 /* O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC */ };
+#else
+enum { O_FOLDER = 0200000 | 0400000 | 02000000 };
+#endif
 enum { AT_FDCWD = -100, AT_REMOVEDIR = 0x200, SIGHUP = 1, SIGKILL = 9, SIGCHLD = 17, POLLIN = 1 };
 
 /* The plan's layout: plan-layout.ts states the same, its test compares both. */
@@ -55,6 +61,7 @@ struct supervision {
 };
 
 enum { MAGIC = 0x6e757274 }; /* "trun" */
+enum { EXIT_LENGTH = 16 };   /* bytes of the file with the wait(2) status */
 enum { FLAG_IGNORE = 1, FLAG_CHILD = 2, FLAG_NONZERO = 4, FLAG_ELSE = 8 };
 enum { KIND_VALUE, KIND_ADDRESS, KIND_RESULT, KIND_LOAD32 };
 enum { RECORD_ERROR = 1, RECORD_NOTE = 2, RECORD_EXIT = 3 };
@@ -146,6 +153,30 @@ static s64 exec_first(char **paths, char **argv, char **envp)
 	return error;
 }
 
+static int is_dots(const char *name)
+{
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+/* Removes one entry that is no directory with something in it. A mount point is -EBUSY, before all else. */
+static s64 remove_entry(s64 folder, const char *name)
+{
+	s64 result = sys(unlinkat, folder, name, 0);
+	return result == -EISDIR ? sys(unlinkat, folder, name, AT_REMOVEDIR) : result;
+}
+
+/*
+ * Opens a directory below to empty it. One that may not be read or written is made so: only a directory gives EACCES
+ * here, for a link is refused as such (ELOOP, ENOTDIR) before its permissions are looked at.
+ */
+static s64 open_folder(s64 above, const char *name)
+{
+	s64 fd = sys(openat, above, name, O_FOLDER);
+	if (fd == -EACCES && sys(fchmodat, above, name, 0700) == 0) return sys(openat, above, name, O_FOLDER);
+	if (fd >= 0) sys(fchmod, fd, 0700); /* the entries of a read-only one could not be taken out */
+	return fd;
+}
+
 /*
  * Empties a directory with a constant number of fds, however deep the tree: a directory that is not empty is moved up
  * beside the others and emptied in its turn. Never follows a link; a file system mounted below is left alone (EBUSY).
@@ -153,61 +184,80 @@ static s64 exec_first(char **paths, char **argv, char **envp)
 static s64 remove_tree(s64 top)
 {
 	static u8 entries[4096] __attribute__((aligned(8)));
+	static u8 inner[4096] __attribute__((aligned(8)));
 	char name[24];
 	u64 moved = 0;
+	sys(fchmod, top, 0700);
 	for (;;) {
-		s64 progress = 0, failure = 0;
+		s64 progress = 0, failure = 0, n, m;
 		sys(lseek, top, 0, 0);
-		for (;;) {
-			s64 n = sys(getdents64, top, entries, sizeof entries);
-			if (n < 0) return n;
-			if (n == 0) break;
+		while ((n = sys(getdents64, top, entries, sizeof entries)) > 0)
 			for (s64 at = 0; at < n; at += *(u16 *)(entries + at + 16)) {
 				char *entry = (char *)entries + at + 19;
-				if (entry[0] == '.' && (!entry[1] || (entry[1] == '.' && !entry[2]))) continue;
-				if (sys(unlinkat, top, entry, 0) == 0 || sys(unlinkat, top, entry, AT_REMOVEDIR) == 0) {
+				if (is_dots(entry)) continue;
+				s64 result = remove_entry(top, entry);
+				if (result == 0) {
 					progress = 1;
 					continue;
 				}
-				/* O_DIRECTORY differs between the architectures; O_NOFOLLOW keeps it inside either way. */
-#if defined(__aarch64__)
-				s64 child = sys(openat, top, entry, 040000 | 0100000 | 02000000);
-#else
-				s64 child = sys(openat, top, entry, 0200000 | 0400000 | 02000000);
-#endif
+				/* Only a directory with something in it is worth a look inside; what is mounted is not ours. */
+				s64 child = result == -ENOTEMPTY || result == -EEXIST ? open_folder(top, entry) : result;
 				if (child < 0) {
 					failure = child;
 					continue;
 				}
-				static u8 inner[4096] __attribute__((aligned(8)));
-				for (s64 m; (m = sys(getdents64, child, inner, sizeof inner)) > 0;)
+				while ((m = sys(getdents64, child, inner, sizeof inner)) > 0)
 					for (s64 in = 0; in < m; in += *(u16 *)(inner + in + 16)) {
 						char *below = (char *)inner + in + 19;
-						if (below[0] == '.' && (!below[1] || (below[1] == '.' && !below[2]))) continue;
-						if (sys(unlinkat, child, below, 0) == 0 || sys(unlinkat, child, below, AT_REMOVEDIR) == 0) {
-							progress = 1;
-							continue;
+						if (is_dots(below)) continue;
+						s64 left = remove_entry(child, below);
+						if (left == -ENOTEMPTY || left == -EEXIST) {
+							/* A directory that may not be written cannot be given another parent. */
+							s64 inside = open_folder(child, below);
+							if (inside >= 0) sys(close, inside);
+							do append_number(append(name, "~"), moved++);
+							while ((left = sys(renameat2, child, below, top, name, 1 /* NOREPLACE */)) == -EEXIST);
 						}
-						do append_number(append(name, "~"), moved++);
-						while ((failure = sys(renameat2, child, below, top, name, 1 /* NOREPLACE */)) == -17);
-						if (failure == 0) progress = 1;
+						if (left == 0) progress = 1;
+						else failure = left;
 					}
 				sys(close, child);
-				if (sys(unlinkat, top, entry, AT_REMOVEDIR) == 0) progress = 1;
+				result = sys(unlinkat, top, entry, AT_REMOVEDIR);
+				if (result == 0) progress = 1;
+				else if (failure == 0) failure = result;
 			}
-		}
+		if (n < 0) return n;
 		if (!progress) return failure;
 	}
 }
 
+/*
+ * The temporary file is there already, full of blanks: written over and renamed, it needs no room on a full disk. What
+ * could not be written gets no name: no status is better than a wrong one.
+ */
 static void write_exit_status(struct supervision *s, u32 status)
 {
-	char text[24], *end = append(append_number(text, status), "\n");
-	s64 fd = sys(openat, AT_FDCWD, s->exit_temporary, O_WRONLY_CREAT_TRUNC_CLOEXEC, 0600);
+	char text[EXIT_LENGTH];
+	u8 *end = memset(text, ' ', sizeof text);
+	s64 fd = sys(openat, AT_FDCWD, s->exit_temporary, O_WRONLY_CREAT_CLOEXEC, 0600), written;
 	if (fd < 0) return;
-	sys(write, fd, text, end - text);
+	*append_number((char *)end, status) = ' ';
+	text[sizeof text - 1] = '\n';
+	written = sys(write, fd, text, sizeof text);
 	sys(close, fd);
-	sys(renameat2, AT_FDCWD, s->exit_temporary, AT_FDCWD, s->exit_path, 0);
+	if (written == sizeof text) sys(renameat2, AT_FDCWD, s->exit_temporary, AT_FDCWD, s->exit_path, 0);
+}
+
+/* The container's stdin ends. From here on nobody is handed it any more. */
+static void close_stdin(struct supervision *s)
+{
+	u64 kept = 0;
+	if (s->stdin_fd < 0) return;
+	for (u64 i = 0; i < s->fd_count; i++)
+		if (s->fds[i] != s->stdin_fd) s->fds[kept++] = s->fds[i];
+	s->fd_count = kept;
+	sys(close, s->stdin_fd);
+	s->stdin_fd = -1;
 }
 
 /* Hands the container's fds over with one byte: 'R' it runs, 'X' it has exited. unix(7), cmsg(3). */
@@ -243,7 +293,7 @@ static void start_agent(struct supervision *s)
 			sys(execve, s->agent, s->agent_argv, s->agent_envp);
 			leave(127);
 		}
-		sys(wait4, between, 0, 0, 0);
+		if (between > 0) sys(wait4, between, 0, 0, 0);
 	}
 	sys(close, lock);
 }
@@ -258,6 +308,7 @@ static __attribute__((noreturn)) void supervise(struct supervision *s, s64 joine
 {
 	u64 sigchld = 1ul << (SIGCHLD - 1);
 	s64 children, agent = -1;
+	s64 fifths = 1; /* of a second until another agent is tried: one that cannot start must not cost a processor */
 	u8 state = 'R';
 	s64 uid = sys(getuid, 0);
 
@@ -269,7 +320,7 @@ static __attribute__((noreturn)) void supervise(struct supervision *s, s64 joine
 		struct { s32 fd; u16 events, got; } poll[3] = {
 			{ (s32)children, POLLIN, 0 }, { (s32)s->listen_fd, POLLIN, 0 }, { (s32)agent, POLLIN, 0 }
 		};
-		struct { s64 seconds, nanoseconds; } pause = { 0, 200000000 };
+		struct { s64 seconds, nanoseconds; } pause = { fifths / 5, fifths % 5 * 200000000 };
 		s32 status;
 		s64 pid, ready;
 
@@ -284,6 +335,7 @@ static __attribute__((noreturn)) void supervise(struct supervision *s, s64 joine
 		}
 		if (agent < 0) start_agent(s);
 		ready = sys(ppoll, poll, 3, agent < 0 ? &pause : 0, 0, 8);
+		if (ready == 0 && fifths < 100) fifths = fifths * 5 / 4 + 1;
 		if (ready <= 0) continue;
 		if (poll[0].got) {
 			u8 drain[128];
@@ -293,10 +345,7 @@ static __attribute__((noreturn)) void supervise(struct supervision *s, s64 joine
 			u8 word = 0;
 			s64 n = sys(recvfrom, agent, &word, 1, 0x40 /* MSG_DONTWAIT */, 0, 0);
 			if (n == 1 && word == 'D' && state == 'X') leave(0);
-			if (n == 1 && word == 'E' && s->stdin_fd >= 0) {
-				sys(close, s->stdin_fd);
-				s->stdin_fd = -1;
-			}
+			if (n == 1 && word == 'E') close_stdin(s);
 			if (n == 0 || (n < 0 && n != -11 && n != -EINTR)) {
 				sys(close, agent);
 				agent = -1;
@@ -313,14 +362,12 @@ static __attribute__((noreturn)) void supervise(struct supervision *s, s64 joine
 			sys(setsockopt, client, 1, 20 /* SO_RCVTIMEO */, &patience, sizeof patience);
 			if (peer.uid == (u32)uid && sys(recvfrom, client, &word, 1, 0, 0, 0) == 1) {
 				if (word == 'A' || word == 'C') hand_over(s, client, state);
-				if (word == 'E' && s->stdin_fd >= 0) {
-					sys(close, s->stdin_fd);
-					s->stdin_fd = -1;
-				}
+				if (word == 'E') close_stdin(s);
 			}
 			if (word == 'A' && peer.uid == (u32)uid) {
 				if (agent >= 0) sys(close, agent);
 				agent = client;
+				fifths = 1;
 			} else {
 				sys(close, client);
 			}

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { NetlinkSocket } from '../sys/netlink.ts';
 import { changeLink, createBridge, createVeth, deleteLink } from '../sys/netlink-requests.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { configureInterface, type ContainerLink, type HubLinks, type InterfaceSettings } from './container-link.ts';
 import type { Hub } from './hub.ts';
 

@@ -7,7 +7,7 @@
 import { closeSync } from 'node:fs';
 import { NetlinkSocket } from '../sys/netlink.ts';
 import { pidfdGetfd, pidfdOpen } from '../sys/pidfd.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { configurationSocketFd } from './namespace-plan.ts';
 
 /** What the holder gives. */

@@ -3,7 +3,7 @@
  * it is gone while containers are in service, which are then told to the new one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import type { BoundPort } from './port-mapping.ts';
 import type { NetworkProcessClient } from './process/client.ts';
 import type { ProcessEndpoint } from './process/protocol.ts';

@@ -7,7 +7,7 @@ import { HOLDER_FD } from '../holder/holder-plan.ts';
 import { type Holder, takeHolderFd } from '../holder/holder.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { probeVeth } from '../sys/netlink-requests.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { BridgeDriver } from './bridge-driver.ts';
 import { BridgeLink } from './bridge-link.ts';
 import type { ContainerLink, HubLinks } from './container-link.ts';

@@ -1,7 +1,7 @@
 /** Files that are either as they were or as they should be, whenever the machine or the process dies. */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 
 let sequence = 0;
 

@@ -2,7 +2,7 @@
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureMount } from '../image-server/client.ts';
-import { errorCode } from '../sys/system-error.ts';
+import { errorCode } from '../base/error-code.ts';
 import { removeTrees } from './remove-tree.ts';
 import type { WritableLayer } from './writable-layer.ts';
 

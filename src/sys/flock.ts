@@ -1,5 +1,6 @@
 import { native } from './koffi.ts';
-import { check, errorCode } from './system-error.ts';
+import { errorCode } from '../base/error-code.ts';
+import { check } from './system-error.ts';
 
 const flock = native('flock', 'int', ['int', 'int']);
 

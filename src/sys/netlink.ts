@@ -9,7 +9,8 @@ import { align, decodeAttributes, decodeStruct, encodeStruct } from './netlink-a
 import { errorAttributes, messageFlags, messageTypes, nlmsghdr } from './netlink-messages.ts';
 import { decodeLink, getLink, type Link, listLinks, type NetlinkRequest } from './netlink-requests.ts';
 import { native } from './koffi.ts';
-import { check, describeErrno, errorCode, systemError, type SystemError } from './system-error.ts';
+import { errorCode } from '../base/error-code.ts';
+import { check, describeErrno, systemError, type SystemError } from './system-error.ts';
 
 const socket = native('socket', 'int', ['int', 'int', 'int']);
 const setsockopt = native('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);

@@ -30,10 +30,3 @@ export function check(result: number, syscall: string, path?: string): number {
   if (result === -1) throw systemError(lastErrno(), syscall, path);
   return result;
 }
-
-/** The code of a Node-shaped error (`'ENOENT'`), or undefined for anything else. */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : undefined;
-}

@@ -4,7 +4,8 @@
  */
 import { closeSync, rmSync } from 'node:fs';
 import { native } from './koffi.ts';
-import { check, errorCode, systemError } from './system-error.ts';
+import { errorCode } from '../base/error-code.ts';
+import { check, systemError } from './system-error.ts';
 
 const socket = native('socket', 'int', ['int', 'int', 'int']);
 const bind = native('bind', 'int', ['int', 'void *', 'uint']);

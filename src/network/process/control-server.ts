@@ -1,6 +1,6 @@
 /** Answers the requests of protocol.ts on a unix socket. A malformed request gets a refusal, never ends the process. */
 import type { EventLoop } from 'netstack';
-import { errorCode } from '../../sys/system-error.ts';
+import { errorCode } from '../../base/error-code.ts';
 import { acceptUnix } from '../../sys/unix-listener.ts';
 import { parseAddress, parseMac } from '../ipv4.ts';
 import type { PortMapping } from '../port-mapping.ts';

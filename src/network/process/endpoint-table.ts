@@ -1,6 +1,6 @@
 /** The containers that a network process serves: who may send, which ports are bound for whom, who has which name. */
 import type { EventLoop, Question } from 'netstack';
-import { errorCode } from '../../sys/system-error.ts';
+import { errorCode } from '../../base/error-code.ts';
 import type { BoundPort, PortMapping } from '../port-mapping.ts';
 import type { Gateways, Opened } from './gateways.ts';
 import { bindPort, type Binding, describeBindError } from './port-binding.ts';

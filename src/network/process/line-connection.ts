@@ -1,7 +1,7 @@
 /** One accepted connection that carries JSON lines, on the network process's own event loop. */
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { EPOLL, type EventLoop, type Watch } from 'netstack';
-import { errorCode } from '../../sys/system-error.ts';
+import { errorCode } from '../../base/error-code.ts';
 
 /** A line longer than this is no request of ours: all endpoints of a large network fit. */
 const maxLine = 16 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** Binding one published port of a container on all the host addresses that it means. */
 import type { Gateway, PublishedPort } from 'netstack';
-import { errorCode } from '../../sys/system-error.ts';
+import { errorCode } from '../../base/error-code.ts';
 import { type BoundPort, formatHostPort, type PortMapping } from '../port-mapping.ts';
 
 /** What binding needs of netstack's Gateway. */

@@ -4,7 +4,7 @@ import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson } from '../../state/atomic-file.ts';
 import { isAlive, type ProcessIdentity } from '../../sys/process-identity.ts';
-import { errorCode } from '../../sys/system-error.ts';
+import { errorCode } from '../../base/error-code.ts';
 import { NetworkProcessClient } from './client.ts';
 import { alreadyServed, type ProcessConfig, readyLine } from './protocol.ts';
 
