@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readlinkSync } from 'node:fs';
 import { takeFd } from 'netstack';
 
-/** The descriptor on which the helper below opens /dev/net/tun. */
+/** The descriptor on which the child below opens /dev/net/tun. */
 const TUN_FD = 3;
 
 function enter(pid: number, script: string): string[] {
@@ -16,20 +16,20 @@ function enter(pid: number, script: string): string[] {
 
 /** Opens /dev/net/tun in the network namespace of `pid`: it decides where the TAP appears. */
 export async function openTunIn(pid: number): Promise<number> {
-  const helper = spawn('nsenter', enter(pid, `exec ${TUN_FD}<>/dev/net/tun && echo ready && read line`), {
+  const opener = spawn('nsenter', enter(pid, `exec ${TUN_FD}<>/dev/net/tun && echo ready && read line`), {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let complaint = '';
-  helper.stderr.on('data', (data) => (complaint += String(data)));
+  opener.stderr.on('data', (data) => (complaint += String(data)));
   const ready = await Promise.race([
-    once(helper.stdout, 'data').then(() => true),
-    once(helper, 'close').then(() => false),
+    once(opener.stdout, 'data').then(() => true),
+    once(opener, 'close').then(() => false),
   ]);
   if (!ready) throw new Error(`Cannot open /dev/net/tun in the namespaces of process ${pid}: ${complaint.trim()}`);
   try {
-    return takeFd(helper.pid!, TUN_FD);
+    return takeFd(opener.pid!, TUN_FD);
   } finally {
-    helper.stdin.end('\n');
+    opener.stdin.end('\n');
   }
 }
 

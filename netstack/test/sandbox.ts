@@ -36,8 +36,9 @@ export class Sandbox {
 
   /** Settings are those of gateway-process.ts. */
   static async open(settings: Settings = {}): Promise<Sandbox> {
-    const script = 'exec 3<>/dev/net/tun; echo ready; exec sleep infinity';
-    const holder = spawn('unshare', ['-Urn', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // It ends with its standard input, hence with us, however we end.
+    const script = 'exec 3<>/dev/net/tun; echo ready; exec cat >/dev/null';
+    const holder = spawn('unshare', ['-Urn', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(holder.stdout, 'data');
     const sandbox = new Sandbox(holder, settings);
     await sandbox.startGateway();
