@@ -31,7 +31,11 @@ async function perform(task: Task): Promise<void> {
       mkdirSync(task.folder, { recursive: true });
       return pipeline(
         process.stdin,
-        extract({ cwd: realpathSync(task.folder), preserveOwner: task.keepOwner, preservePaths: false }),
+        extract({
+          cwd: realpathSync(task.folder),
+          preserveOwner: task.keepOwner, // node-tar takes nothing to be inside of "/"; the chroot is the wall there.
+          preservePaths: task.folder === '/',
+        }),
       );
   }
 }

@@ -143,7 +143,8 @@ export class LaunchPlan {
         flags & FLAG.child ? `child at ${jump?.position}` : '',
         name === 'jump' ? `to ${jump?.position}` : '',
       ];
-      return `${String(i).padStart(3)} ${name}(${shown.join(', ')}) ${suffix.join('')}`.trimEnd();
+      const shownName = name === 'exec' ? 'execve' : name;
+      return `${String(i).padStart(3)} ${shownName}(${shown.join(', ')}) ${suffix.join('')}`.trimEnd();
     });
   }
 

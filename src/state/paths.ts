@@ -1,7 +1,7 @@
 /** Where a user's state lies. One place for every path, so that no two parts of trun disagree. */
-import { mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** The folders of one user's trun. */
 export interface StatePaths {
@@ -29,7 +29,7 @@ export function defaultRoot(env: NodeJS.ProcessEnv = process.env): string {
  * (another root has its own beside it), or `run` under the root where there is no usable run-time folder.
  */
 export function openState(root: string = defaultRoot(), env: NodeJS.ProcessEnv = process.env): StatePaths {
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+  makeFolder(root);
   const real = realpathSync(root);
   const paths: StatePaths = {
     root: real,
@@ -58,6 +58,17 @@ function openRunFolder(root: string, env: NodeJS.ProcessEnv): string {
   const run = join(root, 'run');
   mkdirSync(run, { recursive: true, mode: 0o700 });
   return run;
+}
+
+/**
+ * Makes a folder and those above it. Node's own recursive mkdir tries for ever where a file system lets nothing be made
+ * and says ENOENT (procfs).
+ */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const above = dirname(path);
+  if (above !== path) makeFolder(above);
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** node:crypto costs every command some milliseconds, so it is loaded only by those that have another root. */
