@@ -44,7 +44,7 @@ function main(): void {
 }
 
 function serveMount(options: OverlayMountOptions): void {
-  const { owner, timeout, quota, uids, gids } = options;
+  const { owner, timeout, quota, uids, gids, writeback } = options;
   const isForeign = options.upper !== undefined && options.work !== undefined && isOfAnotherOverlay(options.upper);
   const lowerDirs = isForeign ? [options.upper, ...options.lower] : options.lower;
   const upperDir = (isForeign ? options.work : options.upper) ?? mkdtempSync(join(tmpdir(), 'overlay-mount-'));
@@ -52,7 +52,7 @@ function serveMount(options: OverlayMountOptions): void {
     const merged = lowerDirs.length === 1 ? new DirectoryLayer(lowerDirs[0]!) : new MergedLower(lowerDirs);
     const lower = uids.length + gids.length > 0 ? new MappedLower(merged, uids, gids) : merged;
     const fs = openUnion({
-      ...{ lower, upperDir, quota },
+      ...{ lower, upperDir, quota, writeback },
       ...(owner && { owner }),
       ...(timeout !== undefined && { lowerTimeout: timeout }),
     });

@@ -17,6 +17,8 @@ export interface OverlayMountOptions {
   readonly gids: readonly IdRange[];
   /** Seconds that the kernel may keep what it knows of lower files. */
   readonly timeout: number | undefined;
+  /** The kernel gathers small writes. */
+  readonly writeback: boolean;
   readonly quota: { readonly size?: number; readonly inodes?: number };
 }
 
@@ -37,18 +39,7 @@ const ignored = new Set([
     'noatime',
     'relatime',
   ],
-  ...[
-    'threaded',
-    'fsync',
-    'writeback',
-    'noxattrs',
-    'plugins',
-    'static_nlink',
-    'volatile',
-    'ino32_t',
-    'xino',
-    'max_idle_threads',
-  ],
+  ...['threaded', 'fsync', 'noxattrs', 'plugins', 'static_nlink', 'volatile', 'ino32_t', 'xino', 'max_idle_threads'],
   ...['noacl', 'fast_ino', 'xattr_permissions', 'context'],
 ]);
 
@@ -76,6 +67,7 @@ export function parseArguments(args: readonly string[]): OverlayMountOptions {
     uids: readRanges(options, 'uidmapping'),
     gids: readRanges(options, 'gidmapping'),
     timeout: readNumber(options, 'timeout'),
+    writeback: options.has('writeback') && options.get('writeback') !== '0',
     quota: {
       ...(options.has('size') && { size: readNumber(options, 'size')! }),
       ...(options.has('inodes') && { inodes: readNumber(options, 'inodes')! }),
@@ -101,6 +93,7 @@ const known = new Set([
   'squash_to_uid',
   'squash_to_gid',
   'timeout',
+  'writeback',
   'size',
   'inodes',
 ]);

@@ -57,6 +57,7 @@ export class UnionFileSystem implements FileSystem {
         'PARALLEL_DIROPS',
         'POSIX_ACL',
         'SETXATTR_EXT',
+        ...(union.writeback ? ['WRITEBACK_CACHE'] : []),
       ],
     };
   }

@@ -33,6 +33,8 @@ export interface UnionOptions {
   readonly lowerTimeout: number;
   /** A dead server's mount goes on. */
   readonly takeover: boolean;
+  /** The kernel gathers writes, and keeps their time. */
+  readonly writeback: boolean;
 }
 
 /** Everything changes through the kernel alone, so it may keep what it knows. */
@@ -43,6 +45,7 @@ export class Union {
   readonly lower: LowerNodes;
   readonly owner: Owner | undefined;
   readonly lowerTimeout: number;
+  readonly writeback: boolean;
   /** Inodes below this one may have been given out by an earlier server of the same mount. */
   readonly #inheritedBelow: number;
   readonly #counts = new Map<number, number>();
@@ -53,6 +56,7 @@ export class Union {
     this.lower = lower;
     this.owner = options.owner;
     this.lowerTimeout = options.lowerTimeout;
+    this.writeback = options.writeback;
     this.#inheritedBelow = options.takeover ? store.table.nextIno : 0;
   }
 

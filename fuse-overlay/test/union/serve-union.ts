@@ -1,7 +1,7 @@
 /**
  * A union server for tests: `serve-union.ts --fd N --lower DIR[:DIR…] --upper DIR` serves the inherited /dev/fuse descriptor N;
  * `--tree INDEX --files DIR` in place of `--lower` has an image tree below, `--size BYTES` and `--inodes COUNT` set the quota,
- * `--takeover` goes on after a dead server. Prints `ready` once it serves.
+ * `--writeback` has the kernel gather writes, `--takeover` goes on after a dead server. Prints `ready` once it serves.
  */
 import { openSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -27,6 +27,7 @@ const { values } = parseArgs({
     size: { type: 'string' },
     inodes: { type: 'string' },
     takeover: { type: 'boolean', default: false },
+    writeback: { type: 'boolean', default: false },
     debug: { type: 'boolean', default: false },
   },
 });
@@ -45,6 +46,7 @@ const fs = openUnion({
   lower: openLower(),
   upperDir: values.upper!,
   takeover: values.takeover,
+  writeback: values.writeback,
   quota: {
     ...(values.size !== undefined && { size: Number(values.size) }),
     ...(values.inodes !== undefined && { inodes: Number(values.inodes) }),

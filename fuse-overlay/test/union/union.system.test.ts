@@ -108,12 +108,15 @@ describe.each(kinds)('over a lower layer of kind %s', (kind) => {
   });
 });
 
-describe('what programs rely on', () => {
+describe.each([
+  { kind: 'write-through', writeback: [] },
+  { kind: 'write-back', writeback: ['--writeback'] },
+])('what programs rely on, $kind', ({ writeback }) => {
   const sandbox = new UnionSandbox();
 
   beforeAll(async () => {
     sandbox.prepare(`${fillLower}; cp /bin/sleep usr/lib/sleep; chmod 755 usr/lib/echo`);
-    await mount(sandbox, 'directory');
+    await mount(sandbox, 'directory', ...writeback);
   });
 
   afterAll(async () => {
@@ -230,7 +233,7 @@ print(len(odd), len(set(odd)))
 
   test('the quota is what df shows, ends in ENOSPC, and room comes back', async () => {
     await sandbox.unmount();
-    await mount(sandbox, 'directory', '--size', String(20 << 20), '--inodes', '5000');
+    await mount(sandbox, 'directory', ...writeback, '--size', String(20 << 20), '--inodes', '5000');
     expect(sandbox.run('df --output=size,itotal -B1 "$M" | tail -1').trim()).toMatch(/^20971520 +5000$/);
     expect(() => sandbox.run('dd if=/dev/zero of="$M/full" bs=1M count=30')).toThrow('No space left on device');
     expect(sandbox.run('stat -c %s "$M/full"; cat "$M/etc/low-link"')).toMatch(/^\d{8}\nlow\nx\n$/);

@@ -1,6 +1,6 @@
 /** READ and WRITE, and the copy-up of contents before the first write. */
 import type { Bytes } from '../../server/file-system.ts';
-import { FUSE_WRITE_KILL_SUIDGID } from '../../protocol/flags.ts';
+import { FUSE_WRITE_CACHE, FUSE_WRITE_KILL_SUIDGID } from '../../protocol/flags.ts';
 import { errno, systemError } from '../../sys/errors.ts';
 import { close } from '../../sys/files.ts';
 import { preadFully, pwrite, truncate } from '../../sys/io.ts';
@@ -50,15 +50,17 @@ export function write(union: Union, ino: number, offset: number, data: Bytes, fl
     }
     done += written;
   }
-  changed(inode, Math.max(inode.size, offset + done));
+  // Written pages come long after the write, whose time the kernel keeps and sends by SETATTR.
+  changed(inode, Math.max(inode.size, offset + done), !(union.writeback && flags & FUSE_WRITE_CACHE));
   return done;
 }
 
-/** After a change of contents: size, and now as the time of it. */
-export function changed(inode: Inode, size: number): void {
+/** After a change of contents: size, and now as the time of it if `isTimed`. */
+export function changed(inode: Inode, size: number, isTimed = true): void {
   inode.size = size;
   inode.stale = true;
   inode.unsynced = true;
+  if (!isTimed) return;
   const { sec, nsec } = tick();
   inode.mtime = inode.ctime = sec;
   inode.mtimeNsec = inode.ctimeNsec = nsec;

@@ -25,8 +25,12 @@ function hasOwn(union: Union, inode: Inode): boolean {
 export function readXattr(union: Union, ino: number, name: string): Buffer | number {
   const inode = union.store.get(ino);
   if (inode && hasOwn(union, inode)) return inode.xattrs?.get(name) ?? -ENODATA;
+  return lowerXattr(union, ino, Name.fromKey(name));
+}
+
+function lowerXattr(union: Union, ino: number, name: Name): Buffer | number {
   const node = union.isLower(ino) ? union.lower.node(ino) : -errno.ESTALE;
-  return node < 0 ? node : union.lower.layer.getxattr(node, Name.fromKey(name));
+  return node < 0 ? node : union.lower.layer.getxattr(node, name);
 }
 
 function lowerXattrs(union: Union, ino: number): [string, Buffer][] {
@@ -55,7 +59,9 @@ function adopt(union: Union, inode: Inode, image: { flags: number }): Change[] {
 }
 
 export function getxattr(union: Union, ino: number, name: Name, out: Bytes): number {
-  const value = readXattr(union, ino, name.key());
+  const inode = union.store.get(ino);
+  const value =
+    inode && hasOwn(union, inode) ? (inode.xattrs?.get(name.key()) ?? -ENODATA) : lowerXattr(union, ino, name);
   if (typeof value === 'number') return value;
   if (value.length <= out.length) value.copy(out.buffer, out.start);
   return value.length;
