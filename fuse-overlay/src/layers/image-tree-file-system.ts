@@ -19,6 +19,7 @@ import type { Name } from '../server/name.ts';
 import { errno } from '../sys/errors.ts';
 import { contentPath } from './content-store.ts';
 import type { ImageTree } from './image-tree.ts';
+import { ReadOrder } from './read-order.ts';
 
 /** A year: nothing changes. */
 const forever = 365 * 24 * 3600;
@@ -35,11 +36,14 @@ export interface ImageTreeOptions {
    * asks us nothing (overlayfs' data-only lower layers, see README). Default: none.
    */
   readonly directFrom?: number;
+  /** A file that remembers which contents are read first, so that they are read ahead after the next mount. Default: none. */
+  readonly orderFile?: string;
 }
 
 export class ImageTreeFileSystem implements FileSystem {
   readonly session: SessionOptions = { features: ['CACHE_SYMLINKS', 'ASYNC_DIO'] };
   readonly tree: ImageTree;
+  readonly #order: ReadOrder | undefined;
   readonly #owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Absent where no file has any: after one ENOSYS the kernel asks no more. */
   getxattr?: NonNullable<FileSystem['getxattr']>;
@@ -47,6 +51,7 @@ export class ImageTreeFileSystem implements FileSystem {
 
   constructor(tree: ImageTree, options: ImageTreeOptions = {}) {
     this.tree = tree;
+    if (options.orderFile !== undefined) this.#order = new ReadOrder(options.orderFile, tree);
     this.#owner = options.owner;
     const { directFrom } = options;
     if (directFrom !== undefined) {
@@ -133,7 +138,17 @@ export class ImageTreeFileSystem implements FileSystem {
   }
 
   read(request: Request, nodeId: number, _handle: number, offset: number, out: ReadRoom): number {
-    return this.tree.readSoon(nodeId, offset, out, request.attempt);
+    const length = this.tree.readSoon(nodeId, offset, out, request.attempt);
+    if (this.#order && length > 0) this.#order.note(this.tree.arrays.data[nodeId - 1]!, offset + length);
+    return length;
+  }
+
+  background(): boolean {
+    return this.#order?.prefetch() ?? false;
+  }
+
+  destroy(): void {
+    this.#order?.save();
   }
 
   statfs(_request: Request, _nodeId: number, out: StatFs): number {

@@ -4,7 +4,7 @@ import type { Bytes, ReadRoom } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
 import { ENODATA, checked, errno } from '../sys/errors.ts';
 import { close, openAt } from '../sys/files.ts';
-import { preadFully } from '../sys/io.ts';
+import { preadFully, willNeed } from '../sys/io.ts';
 import { addressOf } from '../sys/memory.ts';
 import { mapFile, type Mapping } from '../sys/mmap.ts';
 import { AT_FDCWD, O_RDONLY } from '../sys/open-flags.ts';
@@ -225,6 +225,17 @@ export class ImageTree implements LowerLayer {
       return last === 1 ? out.fromFile(fd, offset, length) : last;
     }
     return readSoon(fd, out.address, length, offset, attempt);
+  }
+
+  /** Starts reading the first `length` bytes of a content (its number, not a node) into the page cache. */
+  willNeed(content: number, length: number): void {
+    const { contentIds } = this.arrays;
+    const id = contentIds.subarray(content * contentIdSize, (content + 1) * contentIdSize);
+    if (id.length < contentIdSize) return;
+    const fd = this.#files.open(id);
+    if (fd < 0) return;
+    willNeed(fd, 0, length);
+    close(fd);
   }
 
   contentId(node: number): Buffer | undefined {

@@ -34,6 +34,8 @@ export class EventLoop {
   /** Sessions with requests that wait for a disk, and when the last one was added. */
   readonly #parked = new Set<Session>();
   #parkedSince = 0;
+  /** Sessions whose file systems have work of their own. */
+  readonly #working = new Set<Session>();
   #usualGap = longestGap;
   #stopped = false;
   readonly #wakeFd: number;
@@ -72,8 +74,10 @@ export class EventLoop {
     session.attach(() => {
       this.remove(fd);
       this.#parked.delete(session);
+      this.#working.delete(session);
       if (this.#recent === session) this.#recent = undefined;
     });
+    this.#working.add(session);
   }
 
   /** Runs until `stop`. Blocks the thread: timers and promises of Node do not run meanwhile. */
@@ -81,7 +85,7 @@ export class EventLoop {
     this.#stopped = false;
     while (!this.#isStopped()) {
       this.#spin();
-      const timeout = this.#retry();
+      const timeout = this.#pause();
       const slept = performance.now();
       const ready = this.#epoll.wait(timeout);
       this.#noteGap(performance.now() - slept);
@@ -94,7 +98,7 @@ export class EventLoop {
     this.#stopped = false;
     while (!this.#isStopped()) {
       this.#spin();
-      const timeout = this.#retry();
+      const timeout = this.#pause();
       const slept = performance.now();
       const ready = await this.#epoll.waitAsync(timeout);
       this.#noteGap(performance.now() - slept);
@@ -134,6 +138,15 @@ export class EventLoop {
       this.#parkedSince = performance.now();
     }
     return count;
+  }
+
+  /** What there is to do when no request waits; returns how long to wait for the next one. */
+  #pause(): number {
+    const timeout = this.#retry();
+    for (const session of this.#working) {
+      if (!session.background()) this.#working.delete(session);
+    }
+    return this.#working.size > 0 ? 0 : timeout;
   }
 
   /** Tries parked requests again; returns how long to wait before the next try, -1 when there are none. */

@@ -156,6 +156,11 @@ export interface FileSystem {
 
   /** After INIT (not after a takeover): the features that both sides have, and the way to tell the kernel things unasked. */
   init?(features: ReadonlySet<string>, notify: Notifier): void;
+  /**
+   * Called from the start on while no request waits, until it returns false: does a small piece (some 100 us) of work that
+   * nobody has asked for yet.
+   */
+  background?(): boolean;
   /** The mount is gone; no call follows. */
   destroy?(): void;
 

@@ -126,6 +126,17 @@ export class Session {
     }
   }
 
+  /** Lets the file system do a piece of its own work; true when there is more. */
+  background(): boolean {
+    if (this.#closed || !this.fs.background) return false;
+    try {
+      return this.fs.background();
+    } catch (error) {
+      this.#log(`The file system's own work failed: ${describeError(error)}`);
+      return false;
+    }
+  }
+
   /** `detach` is called just before the descriptor is closed. */
   attach(detach: () => void): void {
     this.#detach = detach;
