@@ -1,4 +1,5 @@
 /** Asking the agent, which is started where there is none. */
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { EngineError, type EngineErrorCode } from '../engine/engine-error.ts';
@@ -52,7 +53,14 @@ export async function openRequest<Name extends RequestName>(
 ): Promise<Answer<Name>> {
   const fd = await connectAgent(paths);
   const line = Buffer.from(`${JSON.stringify({ method, params })}\n`);
-  sendAll(fd, line, fds);
+  try {
+    sendAll(fd, line, fds);
+  } catch (error) {
+    closeSync(fd);
+    if (errorCode(error) === 'EPIPE' || errorCode(error) === 'ECONNRESET')
+      throw new AgentGone('The agent ended before it was asked');
+    throw error;
+  }
   const socket = new Socket({ fd });
   socket.on('error', () => undefined);
   const lines = readLines(socket);
@@ -97,7 +105,7 @@ async function* readLines(socket: Socket): AsyncGenerator<string, undefined> {
 /** The fds go with the first piece. */
 function sendAll(fd: number, line: Buffer, fds: readonly number[]): void {
   const piece = 1 << 16;
-  for (let at = 0; at < line.length; at += piece) sendWithFds(fd, line.subarray(at, at + piece), at === 0 ? fds : []);
+  for (let at = 0; at < line.length;) at += sendWithFds(fd, line.subarray(at, at + piece), at === 0 ? fds : []);
 }
 
 /** A connection to the agent. */

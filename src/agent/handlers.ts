@@ -91,9 +91,10 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   },
 
   async wait(context, { container }, connection) {
-    connection.say({
-      result: { exitCode: await awaitEnd(context, findContainer(context.paths, container).config.id) },
-    });
+    const ended = awaitEnd(context, findContainer(context.paths, container).config.id);
+    // A client that has gone must not keep its connection open here until the container ends.
+    const exitCode = await Promise.race([ended, connection.closed]);
+    if (exitCode !== undefined) connection.say({ result: { exitCode } });
   },
 
   exec(context, request, connection) {

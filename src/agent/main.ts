@@ -37,7 +37,11 @@ process.on('unhandledRejection', (error) =>
 );
 process.title = 'trun-agent';
 
-void run();
+run().catch((error: unknown) => {
+  log(`cannot begin: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+  // Deaf and with the lock in hand it would be in the way of the next one.
+  process.exit(1);
+});
 
 async function run(): Promise<void> {
   const context = new EngineContext(paths, new Poller(), log);

@@ -94,6 +94,10 @@ export class AgentServer {
     socket.resume();
     try {
       const request = JSON.parse(line) as AnyRequest;
+      // A client of another version may ask for what this one does not know.
+      if (!Object.hasOwn(handlers, request.method)) {
+        throw new EngineError('INVALID', `the agent does not know the request ${JSON.stringify(request.method)}`);
+      }
       const handler = handlers[request.method];
       await handler(this.#context, request.params as never, connection);
     } catch (error) {

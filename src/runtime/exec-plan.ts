@@ -8,9 +8,11 @@
 import { Label, LaunchPlan } from '../monitor/plan.ts';
 import { PLAN_FD, STATUS_FD } from '../monitor/plan-layout.ts';
 import type { Process } from '../oci/runtime-spec.ts';
-import { AT_FDCWD, CLONE, O, PR, SIGCHLD } from '../sys/linux-constants.ts';
+import { AT_FDCWD, CLONE, MSG_NOSIGNAL, O, PR, SIGCHLD } from '../sys/linux-constants.ts';
 import { FD } from './fds.ts';
+import { openTerminalChannel, receiveMaster } from './monitor-stage.ts';
 import { appendLimits, appendProcessStage } from './process-stage.ts';
+import { fdMessage } from './structures.ts';
 import { appendTerminal, appendTerminalStdio } from './terminal-stage.ts';
 
 export interface ExecInput {
@@ -26,7 +28,16 @@ export function execPlan({ process, pid, cgroupProcs, seccomp }: ExecInput): Lau
   const plan = new LaunchPlan();
   plan.rename('trun-exec');
   const [joiner, program] = [new Label(), new Label()];
+  const terminal = process.terminal === true;
+  if (terminal) openTerminalChannel(plan);
   const joinerPid = plan.fork('clone', [SIGCHLD, 0, 0, 0, 0], joiner, 'clone a process');
+  if (terminal) {
+    // Kept here as well: a client that detaches must not hang its program up.
+    receiveMaster(plan);
+    plan.call('sendmsg', [STATUS_FD, fdMessage(FD.master).header, MSG_NOSIGNAL], 'hand the terminal over', {
+      ignore: true,
+    });
+  }
   for (const fd of [0, 1, 2, PLAN_FD]) plan.call('close', [fd], 'close file descriptors', { ignore: true });
   plan.pseudo('reap', [joinerPid], 'wait for the program');
 
@@ -53,10 +64,10 @@ export function execPlan({ process, pid, cgroupProcs, seccomp }: ExecInput): Lau
   plan.call('chdir', ['/'], "enter the container's root");
   appendLimits(plan, process);
   plan.call('setsid', [], 'start a session');
-  if (process.terminal === true) {
+  if (terminal) {
     const root = plan.call('openat', [AT_FDCWD, '/', O.PATH | O.DIRECTORY | O.CLOEXEC, 0], 'open the root');
     plan.call('dup3', [root, FD.root, O.CLOEXEC], 'move the root');
-    appendTerminal(plan, process, STATUS_FD);
+    appendTerminal(plan, process, FD.masterSend);
     appendTerminalStdio(plan);
   }
   appendProcessStage(plan, { process, seccomp, init: false, endsWithParent: false });

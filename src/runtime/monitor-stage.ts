@@ -10,7 +10,7 @@ import { fdMessage, unixAddress } from './structures.ts';
 export function appendMonitorStage(plan: LaunchPlan, input: LaunchInput): Label {
   const terminal = input.spec.process?.terminal === true;
   listen(plan, input.supervision);
-  const handedOver = terminal ? openTerminalChannel(plan) : openPipes(plan, input.openStdin);
+  const handedOver = terminal ? openTerminalPipe(plan) : openPipes(plan, input.openStdin);
 
   const joiner = new Label();
   const pid = plan.fork('clone', [SIGCHLD, 0, 0, 0, 0], joiner, 'clone a process');
@@ -65,18 +65,24 @@ function openPipes(plan: LaunchPlan, openStdin: boolean): number[] {
  * Returns the fds that agents and clients get: the master, and both ends of a pipe through which the agent moves the
  * output into the log. The pipe is kept here, so that nothing in it is lost with the agent.
  */
-function openTerminalChannel(plan: LaunchPlan): number[] {
+function openTerminalPipe(plan: LaunchPlan): number[] {
+  openTerminalChannel(plan);
+  openPipe(plan, FD.stdoutRead, FD.stdoutWrite);
+  return [FD.master, FD.stdoutRead, FD.stdoutWrite];
+}
+
+/** A socket pair on which the process that makes the terminal sends its master. */
+export function openTerminalChannel(plan: LaunchPlan): void {
   const pair = plan.room(8, 'socket pair');
   plan.call('socketpair', [AF_UNIX, SOCK.STREAM | SOCK.CLOEXEC, 0, pair], 'make a socket pair');
   plan.call('dup3', [new Load32(pair, 0), FD.masterSend, O.CLOEXEC], 'move a socket');
   plan.call('dup3', [new Load32(pair, 4), FD.masterReceive, O.CLOEXEC], 'move a socket');
   plan.call('close', [new Load32(pair, 0)], 'close a socket');
   plan.call('close', [new Load32(pair, 4)], 'close a socket');
-  openPipe(plan, FD.stdoutRead, FD.stdoutWrite);
-  return [FD.master, FD.stdoutRead, FD.stdoutWrite];
 }
 
-function receiveMaster(plan: LaunchPlan): void {
+/** Receives it at FD.master. */
+export function receiveMaster(plan: LaunchPlan): void {
   const { header, control, fdOffset } = fdMessage(-1);
   plan.call('close', [FD.masterSend], "close the container's socket");
   // End of file here means that the container failed before it had a terminal; it has reported why.

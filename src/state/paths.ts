@@ -29,7 +29,14 @@ export function defaultRoot(env: NodeJS.ProcessEnv = process.env): string {
  * (another root has its own beside it), or `run` under the root where there is no usable run-time folder.
  */
 export function openState(root: string = defaultRoot(), env: NodeJS.ProcessEnv = process.env): StatePaths {
-  makeFolder(root);
+  try {
+    makeFolder(root);
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new Error(`Cannot make the state folder ${root} (${reason}); choose another one by --root or TRUN_ROOT`, {
+      cause,
+    });
+  }
   const real = realpathSync(root);
   const paths: StatePaths = {
     root: real,

@@ -45,9 +45,12 @@ export async function execInteractively(
   } finally {
     for (const fd of [...session.theirs, theirs]) closeSync(fd);
   }
+  const poller = new Poller();
   try {
-    return await Promise.race([session.detached, awaitExit(ours, session, request)]);
+    return await Promise.race([session.detached, awaitExit(poller, ours, session, request)]);
   } finally {
+    poller.close();
+    closeSync(ours);
     session.close();
   }
 }
@@ -77,32 +80,26 @@ interface Session {
 }
 
 /** Reads the status socket to its record of the program's end. */
-async function awaitExit(status: number, session: Session, request: ExecRequest): Promise<number> {
-  const poller = new Poller();
+async function awaitExit(poller: Poller, status: number, session: Session, request: ExecRequest): Promise<number> {
   let pending = Buffer.alloc(0);
-  try {
-    const record = await new Promise<Buffer>((resolve, reject) => {
-      poller.watch(status, () => {
-        const { data, fds } = receiveWithFds(status, 64);
-        for (const fd of fds) session.receive(fd);
-        // The byte that carries the terminal is no record.
-        pending = Buffer.concat([pending, fds.length > 0 ? data.subarray(1) : data]);
-        if (pending.length >= RECORD.size) {
-          poller.unwatch(status);
-          resolve(pending);
-        } else if (data.length === 0) {
-          poller.unwatch(status);
-          reject(new EngineError('FAILED', 'Cannot tell how the program ended: its waiter was killed'));
-        }
-      });
+  const record = await new Promise<Buffer>((resolve, reject) => {
+    poller.watch(status, () => {
+      const { data, fds } = receiveWithFds(status, 64);
+      for (const fd of fds) session.receive(fd);
+      // The byte that carries the terminal is no record.
+      pending = Buffer.concat([pending, fds.length > 0 ? data.subarray(1) : data]);
+      if (pending.length >= RECORD.size) {
+        poller.unwatch(status);
+        resolve(pending);
+      } else if (data.length === 0) {
+        poller.unwatch(status);
+        reject(new EngineError('FAILED', 'Cannot tell how the program ended: its waiter was killed'));
+      }
     });
-    const code = readRecord(record, request);
-    await session.drained();
-    return code;
-  } finally {
-    poller.close();
-    closeSync(status);
-  }
+  });
+  const code = readRecord(record, request);
+  await session.drained();
+  return code;
 }
 
 function readRecord(record: Buffer, { args }: ExecRequest): number {
