@@ -1,7 +1,7 @@
 /**
  * What a server tells the kernel unasked. Results are 0 or `-errno`; ENOENT means that the kernel does not know the node, so
- * there was nothing to do. Not to be called for a node while a request about it is being answered: the kernel may hold a
- * lock then that the notification needs.
+ * there was nothing to do. Not to be called while a request is being answered: the kernel may hold a lock then that the
+ * notification needs, and the reply is being written to the same memory.
  */
 import { notifyCodes } from '../protocol/flags.ts';
 import { structs } from '../protocol/structs.ts';
