@@ -217,6 +217,40 @@ d = os.open('etc', os.O_RDONLY); os.fsync(d); os.fsync(x); os.sync()
     ).toBe("ETXTBSY\nEAGAIN\nTrue\nb'p'\n1234567890123456789 1\nTrue True\nabc\n");
   });
 
+  test('random operations on one file give what they would in memory', () => {
+    const seed = Number(process.env['UNION_SEED'] ?? Date.now() % 1_000_000);
+    const script = `
+import random
+random.seed(${seed}); path = 'usr/lib/deep/er/numbers'; want = bytearray(open(path, 'rb').read())
+fd = os.open(path, os.O_RDWR); libc = ctypes.CDLL(None, use_errno=True)
+def put(at, data):
+    global want
+    if at > len(want): want += bytes(at - len(want))
+    want[at:at + len(data)] = data
+for step in range(4000):
+    kind = random.randrange(10); at = random.randrange(max(1, len(want) + 5000)); size = random.randrange(1, 20000); data = random.randbytes(size)
+    if kind < 3: os.pwrite(fd, data, at); put(at, data)
+    elif kind < 6: assert os.pread(fd, size, at) == bytes(want[at:at + size]), (step, 'read', at, size)
+    elif kind == 6:
+        length = random.choice([0, at, at // 2]) if random.random() < 0.3 else at; os.ftruncate(fd, length)
+        if length <= len(want): del want[length:]
+        else: want += bytes(length - len(want))
+    elif kind == 7 and len(want) > 0:
+        with mmap.mmap(fd, len(want)) as m:
+            at = random.randrange(len(want)); size = min(size, len(want) - at); m[at:at + size] = data[:size]
+        put(at, data[:size])
+    elif kind == 8:
+        if libc.fallocate(fd, 3, ctypes.c_long(at), ctypes.c_long(size)) == 0: want[at:at + size] = bytes(max(0, min(size, len(want) - at)))
+    elif kind == 9:
+        os.fsync(fd); os.close(fd); fd = os.open(path, os.O_RDWR)
+        if random.random() < 0.2: os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    assert os.fstat(fd).st_size == len(want), (step, kind, 'size')
+assert open(path, 'rb').read() == bytes(want)
+print('same')
+`;
+    expect(`${seed} ${python(script)}`).toBe(`${seed} same\n`);
+  });
+
   test('a listing that is being read while names come and go has every name that stays once', () => {
     const names = python(`
 os.mkdir('busy')
