@@ -32,7 +32,7 @@ export interface Listed {
 
 /** Calls a union as the server would, without a kernel. Names are latin1 strings; results negative errnos or values. */
 export class UnionClient {
-  readonly request = { opcode: 0, id: 0, resent: false, uid: 0, gid: 0, pid: 1 } satisfies Request;
+  readonly request = { opcode: 0, id: 0, resent: false, attempt: 0, uid: 0, gid: 0, pid: 1 } satisfies Request;
   readonly entry = new Entry();
   fs: UnionFileSystem;
 
