@@ -17,7 +17,8 @@ import {
 } from './container.ts';
 import { saveConfig, saveState, type EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
-import { findSource, type Source } from './lower.ts';
+import { fillVolume } from './fill-volume.ts';
+import { findLower, findSource, type Source } from './lower.ts';
 import { generateName } from './names.ts';
 import { createVolume, readVolume } from './volumes.ts';
 
@@ -45,6 +46,7 @@ export async function createContainer(context: EngineContext, request: Container
     writable,
     volumes: provideVolumes(context, request, source),
   };
+  if (source.image !== undefined) await fillVolumes(context, config);
   const folder = join(paths.containers, id);
   const draft = mkdtempSync(join(paths.containers, 'new-'));
   try {
@@ -110,6 +112,17 @@ export async function chooseWritable(context: EngineContext, { storage }: Contai
 
 function checkNetwork({ paths }: EngineContext, { network }: ContainerRequest): void {
   if (network.startsWith('container:')) findContainer(paths, network.slice('container:'.length));
+}
+
+async function fillVolumes(context: EngineContext, config: ContainerConfig): Promise<void> {
+  const noCopy = new Set(
+    config.request.mounts.flatMap((mount) => (mount.type === 'volume' && mount.noCopy ? [mount.target] : [])),
+  );
+  const wanted = Object.entries(config.volumes).filter(([target]) => !noCopy.has(target));
+  if (wanted.length === 0) return;
+  const holder = await context.holder();
+  const lower = findLower(context, config, holder.map);
+  for (const [target, volume] of wanted) await fillVolume(context.paths, holder, lower, target, volume);
 }
 
 /** The volumes that the request and the image name, made where they are missing: mount point -> volume. */

@@ -1,12 +1,14 @@
 /** What happens when a container ends, and taking over the containers of an agent that died. */
-import { readdirSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writableLayer } from '../storage/probe.ts';
-import { isAlive } from '../sys/process-identity.ts';
+import { signalProcess } from '../sys/signal-process.ts';
 import { listContainers, readContainer, type Container, type ContainerState } from './container.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { removeCgroup } from './limits.ts';
+import { dismissMonitor, isMonitorGone, listMonitorSockets, monitorSocket } from './monitor-link.ts';
 import { removeContainer, sweepRemoved } from './remove.ts';
 import { readExit, RunningContainer, type Exit } from './running-container.ts';
 
@@ -23,21 +25,25 @@ export function superviseContainer(
   const { id } = container.config;
   context.running.set(id, running);
   void running.exited
-    .then((exit) => context.exclusive(id, () => finish(context, id, exit)))
-    .then(() => {
-      context.running.delete(id);
+    .then((exit) =>
+      context.exclusive(id, async () => {
+        const state = await finish(context, id, exit);
+        context.running.delete(id);
+        return state;
+      }),
+    )
+    .then((state) => {
       running.release();
-      announce(context, id, takenOver);
+      announce(context, id, state, takenOver);
     })
     .catch((error: unknown) => context.log(`${container.config.name}: ${(error as Error).stack ?? ''}`));
 }
 
 /** Tells who waits; they read the state from disk or get it with the event. Then `--rm` does its work. */
-function announce(context: EngineContext, id: string, takenOver: boolean): void {
+function announce(context: EngineContext, id: string, state: ContainerState, takenOver: boolean): void {
+  context.events.emit('ended', id, state);
   const container = readContainer(context.paths, id);
-  if (container === undefined) return;
-  context.events.emit('ended', id, container.state);
-  if (!container.config.request.autoRemove) return;
+  if (container?.config.request.autoRemove !== true) return;
   const removal = removeUnattended(context, id, takenOver)
     .catch((error: unknown) => context.log(`${container.config.name}: ${(error as Error).message}`))
     .finally(() => context.removals.delete(id));
@@ -51,13 +57,28 @@ async function removeUnattended(context: EngineContext, id: string, takenOver: b
   await removeContainer(context, id, { force: true, volumes: true });
 }
 
-async function finish(context: EngineContext, id: string, exit: Exit): Promise<void> {
+/**
+ * Puts the end on record and takes away what the start has set up. Whatever of that fails, a full disk, say, is told in
+ * the agent's log, and the rest is done: somebody waits for this.
+ */
+async function finish(context: EngineContext, id: string, exit: Exit): Promise<ContainerState> {
   const { paths } = context;
   const container = readContainer(paths, id);
-  if (container === undefined) return;
-  const { folder, config, state } = container;
-  const { starts, logStart, startedAt } = state;
-  const { oomKilled } = state.cgroup === undefined ? { oomKilled: false } : await removeCgroup(state.cgroup);
+  const { starts, logStart, startedAt, cgroup, process: first } = container?.state ?? { starts: 0, logStart: 0 };
+  async function attempt(action: string, work: () => unknown): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      context.log(`${container?.config.name ?? id}: cannot ${action}: ${(error as Error).message}`);
+    }
+  }
+  if (exit.error !== undefined && first !== undefined) {
+    await attempt('kill what has outlived its monitor', () => signalProcess(first, constants.signals.SIGKILL));
+  }
+  let oomKilled = false;
+  if (cgroup !== undefined) {
+    await attempt('remove its cgroup', async () => ({ oomKilled } = await removeCgroup(cgroup)));
+  }
   const finished: ContainerState = {
     status: 'exited',
     starts,
@@ -68,9 +89,14 @@ async function finish(context: EngineContext, id: string, exit: Exit): Promise<v
     oomKilled,
     ...(exit.error === undefined ? {} : { error: exit.error }),
   };
-  saveState(container, finished);
-  await leaveNetwork(context, container);
-  await writableLayer(config.writable).release({ paths, holder: await context.holder(), id, folder });
+  if (container === undefined) return finished;
+  const { folder, config } = container;
+  await attempt('put its end on record', () => saveState(container, finished));
+  await attempt('leave its network', () => leaveNetwork(context, container));
+  await attempt('release its file system', async () =>
+    writableLayer(config.writable).release({ paths, holder: await context.holder(), id, folder }),
+  );
+  return finished;
 }
 
 async function leaveNetwork(context: EngineContext, { config }: Container): Promise<void> {
@@ -88,36 +114,57 @@ export async function adoptContainers(context: EngineContext): Promise<void> {
     if (name.startsWith('new-') || name.startsWith('probe-'))
       renameSync(join(paths.containers, name), join(paths.containers, `removed-${name}`));
   }
-  await sweepRemoved(context);
+  await sweepRemoved(context).catch((error: unknown) => context.log(`removal: ${(error as Error).message}`));
   for (const container of listContainers(paths)) {
-    if (container.state.status === 'running') await adopt(context, container);
-    else if (container.config.request.autoRemove && container.state.status === 'exited')
-      announce(context, container.config.id, true);
+    const { config, state } = container;
+    try {
+      if (state.status === 'running') await adopt(context, container);
+      else if (config.request.autoRemove && state.status === 'exited') announce(context, config.id, state, true);
+    } catch (error) {
+      context.log(`${config.name}: cannot take it over: ${(error as Error).message}`);
+    }
   }
-  await recoverNetworks(context);
+  dismissMonitors(context);
+  await recoverNetworks(context).catch((error: unknown) => context.log(`networks: ${(error as Error).message}`));
 }
 
 async function adopt(context: EngineContext, container: Container): Promise<void> {
   const { paths, poller } = context;
-  const { config, folder, state } = container;
+  const { config, folder } = container;
   const { id, name, request } = config;
+  let running;
   try {
-    const terminal = request.options.tty === true;
-    const running = new RunningContainer({
+    running = new RunningContainer({
       paths,
       poller,
       id,
       folder,
-      terminal,
+      terminal: request.options.tty === true,
       report: (problem) => context.log(`${name}: ${problem}`),
     });
-    superviseContainer(context, container, running, true);
-  } catch {
-    // No monitor: it and its container ended while nobody looked, or the machine was rebooted.
-    if (isAlive(state.process)) process.kill(state.process.pid, 'SIGKILL');
-    rmSync(join(folder, 'exit.tmp'), { force: true });
-    await context.exclusive(id, () => finish(context, id, readExit(folder)));
-    announce(context, id, true);
+  } catch (error) {
+    if (!isMonitorGone(error)) throw error;
+    // It and its container ended while nobody looked, or the machine was rebooted.
+    const state = await context.exclusive(id, () => finish(context, id, readExit(folder)));
+    return announce(context, id, state, true);
+  }
+  superviseContainer(context, container, running, true);
+}
+
+/** Monitors that wait for an agent to take what nobody asks for any more. */
+function dismissMonitors(context: EngineContext): void {
+  const wanted = new Set(
+    listContainers(context.paths)
+      .filter(({ config, state }) => state.status === 'running' || context.running.has(config.id))
+      .map(({ config }) => monitorSocket(context.paths, config.id).name),
+  );
+  for (const name of listMonitorSockets(context.paths)) {
+    if (wanted.has(name)) continue;
+    try {
+      dismissMonitor(context.paths, name);
+    } catch (error) {
+      context.log(`monitor ${name}: ${(error as Error).message}`);
+    }
   }
 }
 

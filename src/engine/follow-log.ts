@@ -1,9 +1,10 @@
-import { watch } from 'node:fs';
+import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Chunk, LogReader } from './log-store.ts';
 
-/** Some file systems (NFS) tell nobody of changes: look now and then. */
+/** Some file systems (NFS) tell nobody of changes: look now and then. Oftener where there is nobody to tell. */
 const POLL = 500;
+const POLL_ALONE = 50;
 
 /**
  * Hands every chunk that is there or comes to `take`, one after the other, until `stop` fires; what is there by then is
@@ -20,9 +21,8 @@ export async function followLog(
     wake.resolve();
   }
   stop.addEventListener('abort', awaken);
-  const timer = setInterval(awaken, POLL);
-  const watcher = watch(join(folder, 'index.log'), awaken);
-  watcher.on('error', () => undefined);
+  const watcher = watchOrNot(join(folder, 'index.log'), awaken);
+  const timer = setInterval(awaken, watcher === undefined ? POLL_ALONE : POLL);
   try {
     for (;;) {
       wake = Promise.withResolvers<void>();
@@ -32,8 +32,19 @@ export async function followLog(
       await wake.promise;
     }
   } finally {
-    watcher.close();
+    watcher?.close();
     clearInterval(timer);
     stop.removeEventListener('abort', awaken);
+  }
+}
+
+/** inotify(7) gives a user 128 instances as a rule, and each client takes one: EMFILE. Watches may run out, too: ENOSPC. */
+function watchOrNot(path: string, awaken: () => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(path, awaken);
+    watcher.on('error', () => undefined);
+    return watcher;
+  } catch {
+    return undefined;
   }
 }

@@ -17,6 +17,7 @@ import { findSource } from './lower.ts';
 import { monitorSocket } from './monitor-link.ts';
 import type { Networking } from './networking.ts';
 import type { ConsoleSize } from './requests.ts';
+import { EXIT_FILE, EXIT_TEMPORARY } from './running-container.ts';
 import { readTextBelow } from './root-files.ts';
 
 export interface LaunchParts {
@@ -63,8 +64,8 @@ export async function launchInput(context: EngineContext, parts: LaunchParts): P
     supervision: {
       socketFolder: socket.folder,
       socketName: socket.name,
-      exitPath: join(folder, 'exit'),
-      exitTemporary: join(folder, 'exit.tmp'),
+      exitPath: join(folder, EXIT_FILE),
+      exitTemporary: join(folder, EXIT_TEMPORARY),
       agentLock: join(paths.run, 'agent.lock'),
       agentArgv: agentCommand(paths.root),
       agentEnv: Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ''}`),

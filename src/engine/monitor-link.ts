@@ -1,6 +1,7 @@
 /** Talking to a container's monitor over its socket (monitor.c, supervise). */
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../base/error-code.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { socketAddress } from '../state/socket-address.ts';
 import { receiveWithFds } from '../sys/fd-passing.ts';
@@ -8,7 +9,21 @@ import { connectUnix } from '../sys/unix-connect.ts';
 
 /** The folder of the monitors' sockets, and the name of a container's. */
 export function monitorSocket(paths: StatePaths, id: string): { folder: string; name: string } {
-  return { folder: join(paths.run, 'monitors'), name: id.slice(0, 24) };
+  return { folder: monitorsFolder(paths), name: id.slice(0, 24) };
+}
+
+/** The names of all sockets there are. */
+export function listMonitorSockets(paths: StatePaths): string[] {
+  try {
+    return readdirSync(monitorsFolder(paths));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function monitorsFolder(paths: StatePaths): string {
+  return join(paths.run, 'monitors');
 }
 
 export interface MonitorFds {
@@ -24,7 +39,12 @@ const PATIENCE = 5000;
 
 /** Asks for the container's fds, as its agent or as a client. Throws ENOENT or ECONNREFUSED where there is no monitor. */
 export function takeMonitorFds(paths: StatePaths, id: string, as: 'agent' | 'client'): MonitorFds {
-  const connection = connectMonitor(paths, id);
+  const { folder, name } = monitorSocket(paths, id);
+  return takeFds(join(folder, name), as);
+}
+
+function takeFds(socket: string, as: 'agent' | 'client'): MonitorFds {
+  const connection = connectMonitor(socket);
   try {
     writeSync(connection, as === 'agent' ? 'A' : 'C');
     const { data, fds } = receiveWithFds(connection, 1);
@@ -37,9 +57,37 @@ export function takeMonitorFds(paths: StatePaths, id: string, as: 'agent' | 'cli
   }
 }
 
+/** Whether an error of `takeMonitorFds` says that there is no monitor, rather than that it could not be asked. */
+export function isMonitorGone(error: unknown): boolean {
+  return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
+}
+
+/**
+ * Lets a monitor go whose container is not on record as running: an agent was killed when it had just recorded the end,
+ * or before it had recorded the start.
+ */
+export function dismissMonitor(paths: StatePaths, socketName: string): void {
+  const socket = join(monitorsFolder(paths), socketName);
+  try {
+    const { connection, exited, fds } = takeFds(socket, 'agent');
+    try {
+      for (const fd of fds) closeSync(fd);
+      // What has not been started ends with the agent that would have given it the word.
+      if (!exited) readSync(connection, Buffer.alloc(1));
+      writeSync(connection, 'D');
+    } finally {
+      closeSync(connection);
+    }
+  } catch (error) {
+    if (!isMonitorGone(error)) throw error;
+  }
+  rmSync(socket, { force: true });
+}
+
 /** Closes the container's stdin for good. */
 export function closeContainerStdin(paths: StatePaths, id: string): void {
-  const connection = connectMonitor(paths, id);
+  const { folder, name } = monitorSocket(paths, id);
+  const connection = connectMonitor(join(folder, name));
   try {
     writeSync(connection, 'E');
   } finally {
@@ -47,8 +95,7 @@ export function closeContainerStdin(paths: StatePaths, id: string): void {
   }
 }
 
-function connectMonitor(paths: StatePaths, id: string): number {
-  const { folder, name } = monitorSocket(paths, id);
-  using address = socketAddress(join(folder, name));
+function connectMonitor(socket: string): number {
+  using address = socketAddress(socket);
   return connectUnix(address.path, PATIENCE);
 }

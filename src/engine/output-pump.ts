@@ -8,7 +8,7 @@ import { closeSync, readSync } from 'node:fs';
 import type { Poller } from '../sys/poller.ts';
 import { moveBytes } from '../sys/splice.ts';
 import { errorCode } from '../base/error-code.ts';
-import type { LogWriter, StreamName } from './log-store.ts';
+import { isFull, type LogWriter, type StreamName } from './log-store.ts';
 
 const AT_ONCE = 1 << 20;
 
@@ -19,6 +19,8 @@ export class OutputPump {
   readonly #sources = new Map<number, () => boolean>();
   readonly #fds: readonly number[];
   readonly #report: (problem: string) => void;
+  /** Once is enough: there may be a line for each of the container's. */
+  #reported = false;
 
   /** `fds` as the monitor hands them over; they belong to the pump from here on. */
   constructor(
@@ -53,10 +55,13 @@ export class OutputPump {
 
   /** Moves the rest and closes everything. */
   finish(): void {
-    this.drain();
-    for (const fd of [...this.#sources.keys()]) this.#unwatch(fd);
-    for (const fd of this.#fds) closeSync(fd);
-    this.#log[Symbol.dispose]();
+    try {
+      this.drain();
+    } finally {
+      for (const fd of [...this.#sources.keys()]) this.#unwatch(fd);
+      for (const fd of this.#fds) closeSync(fd);
+      this.#log[Symbol.dispose]();
+    }
   }
 
   #unwatch(fd: number): void {
@@ -69,11 +74,13 @@ export class OutputPump {
       let moved;
       try {
         moved = moveBytes(from, fd, AT_ONCE, offset);
-        if (moved > 0) this.#log.wrote(stream, moved);
       } catch (error) {
+        // Nothing has been moved, so there is something to read: this does not wait.
         moved = this.#discard(from, error);
+        if (moved > 0) continue;
       }
       if (moved <= 0) return moved !== 0;
+      this.#log.wrote(stream, moved);
     }
   }
 
@@ -87,9 +94,9 @@ export class OutputPump {
 
   /** A log that cannot be written (full disk, quota) must not stop the container: what does not fit is dropped. */
   #discard(from: number, error: unknown): number {
-    const code = errorCode(error);
-    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG' && code !== 'EIO') throw error;
-    this.#report(`output is dropped: its log cannot be written (${code})`);
+    if (!isFull(error)) throw error;
+    if (!this.#reported) this.#report(`output is dropped: its log cannot be written (${errorCode(error)})`);
+    this.#reported = true;
     return readSync(from, Buffer.alloc(1 << 16));
   }
 }

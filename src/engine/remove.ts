@@ -26,25 +26,35 @@ export async function removeContainer(
   const { paths } = context;
   const before = readContainer(paths, id);
   if (before === undefined) return;
-  if (before.state.status === 'running') {
-    if (!force) {
-      throw new EngineError(
-        'CONFLICT',
-        `cannot remove container "/${before.config.name}": container is running: stop the container before removing or force remove`,
-      );
+  // A start that was under way gets through first, so it may run only by the time it is looked at again.
+  let condemned;
+  do {
+    if (readContainer(context.paths, id)?.state.status === 'running') {
+      if (!force) {
+        throw new EngineError(
+          'CONFLICT',
+          `cannot remove container "/${before.config.name}": container is running: stop the container before removing or force remove`,
+        );
+      }
+      await killAndWait(context, id);
     }
-    await killAndWait(context, id);
-  }
-  await context.exclusive(id, async () => {
-    const container = readContainer(paths, id);
-    if (container === undefined) return;
-    const { network } = container.config.request;
-    if (!network.startsWith('container:')) await (await context.networks()).driver(network).remove(id);
-    // From here on it is gone for everybody; its name is free.
-    renameSync(container.folder, join(paths.containers, `${REMOVED}${id}`));
-  });
+    condemned = await context.exclusive(id, () => condemn(context, id));
+  } while (condemned === 'running');
+  if (condemned === 'gone') return;
   await finishRemoval(context, `${REMOVED}${id}`);
   if (volumes) await removeAnonymousVolumes(context, before.config);
+}
+
+async function condemn(context: EngineContext, id: string): Promise<'running' | 'gone' | 'condemned'> {
+  const { paths } = context;
+  const container = readContainer(paths, id);
+  if (container === undefined) return 'gone';
+  if (context.running.has(id)) return 'running';
+  const { network } = container.config.request;
+  if (!network.startsWith('container:')) await (await context.networks()).driver(network).remove(id);
+  // From here on it is gone for everybody; its name is free.
+  renameSync(container.folder, join(paths.containers, `${REMOVED}${id}`));
+  return 'condemned';
 }
 
 async function removeAnonymousVolumes(context: EngineContext, config: ContainerConfig): Promise<void> {

@@ -2,9 +2,10 @@
  * A running container as its agent has it: the connection to its monitor, and the pump that moves its output into the
  * log. Both come over the monitor's socket, for a container just started as for one taken over from an agent that died.
  */
-import { closeSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { EXIT_LENGTH } from '../monitor/plan-layout.ts';
 import type { StatePaths } from '../state/paths.ts';
 import type { Poller } from '../sys/poller.ts';
 import { errorCode } from '../base/error-code.ts';
@@ -16,7 +17,7 @@ import { OutputPump } from './output-pump.ts';
 export interface Exit {
   /** As Docker counts: the program's code, 128 and the signal's number, or 137 where nobody knows. */
   readonly exitCode: number;
-  /** Why nobody knows. */
+  /** Why nobody knows. The container may have outlived its monitor then: PR_SET_PDEATHSIG can be undone from inside. */
   readonly error?: string;
 }
 
@@ -49,7 +50,12 @@ export class RunningContainer {
     // The write end of its stdin is for clients: held here as well, stdin would never end.
     const sources = terminal ? fds : fds.slice(0, 2);
     for (const fd of fds.slice(sources.length)) closeSync(fd);
-    this.#pump = new OutputPump(poller, new LogWriter(folder), sources, terminal, report);
+    try {
+      this.#pump = new OutputPump(poller, new LogWriter(folder), sources, terminal, report);
+    } catch (error) {
+      for (const fd of [connection, ...sources]) closeSync(fd);
+      throw error;
+    }
     if (exited) queueMicrotask(() => this.#end());
     else poller.watch(connection, () => this.#receive());
   }
@@ -79,20 +85,40 @@ export class RunningContainer {
   }
 
   #end(): void {
-    this.#pump.finish();
+    try {
+      this.#pump.finish();
+    } catch (error) {
+      this.#supervision.report(`the rest of its output is lost: ${(error as Error).message}`);
+    }
     this.#resolve(readExit(this.#supervision.folder));
   }
+}
+
+/** Files of a container's folder that its monitor writes: the wait(2) status, by way of the temporary one. */
+export const EXIT_FILE = 'exit';
+export const EXIT_TEMPORARY = 'exit.tmp';
+
+/**
+ * Makes room for the status of a start to come, and forgets the one before. The file that the monitor will write over
+ * is on the disk before the container runs: the disk may be full by its end.
+ */
+export function reserveExit(folder: string): void {
+  rmSync(join(folder, EXIT_FILE), { force: true });
+  writeFileSync(join(folder, EXIT_TEMPORARY), ' '.repeat(EXIT_LENGTH), { mode: 0o600 });
 }
 
 /** What the monitor wrote of the container's end. Without it the monitor itself was killed, and its container with it. */
 export function readExit(folder: string): Exit {
   let status;
   try {
-    status = Number(readFileSync(join(folder, 'exit'), 'latin1'));
+    status = /^\d+\s*$/.exec(readFileSync(join(folder, EXIT_FILE), 'latin1'))?.[0];
   } catch {
+    // There is none.
+  }
+  if (status === undefined) {
     return { exitCode: 128 + constants.signals.SIGKILL, error: 'its monitor process was killed' };
   }
-  return { exitCode: exitCodeOf(status) };
+  return { exitCode: exitCodeOf(Number(status)) };
 }
 
 /** wait(2)'s status as a shell counts it. */

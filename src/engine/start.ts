@@ -1,11 +1,11 @@
 /** Starting a container: from its records to a running program. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { constants } from 'node:os';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
 import { LaunchError, startMonitor, type MonitorProcess } from '../monitor/start.ts';
 import { containerPlan } from '../runtime/container-plan.ts';
 import { writableLayer } from '../storage/probe.ts';
-import { processIdentity } from '../sys/process-identity.ts';
+import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-identity.ts';
+import { signalProcess } from '../sys/signal-process.ts';
 import { readContainer, type Container, type ContainerState } from './container.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
@@ -16,7 +16,7 @@ import { findLower } from './lower.ts';
 import { joinNetwork, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
 import { LogWriter } from './log-store.ts';
-import { RunningContainer } from './running-container.ts';
+import { reserveExit, RunningContainer } from './running-container.ts';
 
 /** Starts a container that does not run. Where that fails, everything is as before, and the state tells why. */
 export async function startContainer(context: EngineContext, id: string, consoleSize?: ConsoleSize): Promise<Started> {
@@ -24,14 +24,21 @@ export async function startContainer(context: EngineContext, id: string, console
     const container = readContainer(context.paths, id);
     if (container === undefined) throw new EngineError('NOT_FOUND', `No such container: ${id}`);
     const { starts, logStart } = container.state;
-    if (container.state.status === 'running') return { id, starts, logStart };
+    // On record as running but not ours: its end could not be recorded, or it could not be taken over.
+    if (context.running.has(id) || (container.state.status === 'running' && isAlive(container.state.process)))
+      return { id, starts, logStart };
     try {
       return await launch(context, container, consoleSize);
     } catch (error) {
       const failure = toEngineError(error);
       const exitCode =
         failure.code === 'COMMAND_NOT_FOUND' ? 127 : failure.code === 'COMMAND_NOT_EXECUTABLE' ? 126 : 128;
-      saveState(container, { status: container.state.status, starts, logStart, exitCode, error: failure.message });
+      const status = container.state.status === 'created' ? 'created' : 'exited';
+      try {
+        saveState(container, { status, starts, logStart, exitCode, error: failure.message });
+      } catch (unsaved) {
+        context.log(`${container.config.name}: cannot put its failure on record: ${(unsaved as Error).message}`);
+      }
       throw failure;
     }
   });
@@ -50,15 +57,17 @@ async function launch(
   const lower = findLower(context, config, holder.map);
   const networking = await joinNetwork(context, container);
   let monitor: MonitorProcess | undefined;
+  let first: ProcessIdentity | undefined;
   let cgroup: ContainerCgroup | undefined;
   try {
     const root = await layer.prepare({ paths, holder, id, folder, lower });
     cgroup = await createCgroup(container);
     const input = await launchInput(context, { container, holder, lower, root, networking, cgroup, consoleSize });
-    for (const name of ['exit', 'exit.tmp']) rmSync(join(folder, name), { force: true });
+    reserveExit(folder);
     const plan = containerPlan(input);
     monitor = startMonitor(plan);
     const state = await awaitExec(container, monitor, networking, cgroup);
+    first = state.process;
     superviseContainer(
       context,
       container,
@@ -73,10 +82,18 @@ async function launch(
     );
     return { id, starts: state.starts, logStart: state.logStart };
   } catch (error) {
+    // A first process that still waits for the word goes when its socket ends; one that runs may outlive the monitor.
     monitor?.child.kill('SIGKILL');
-    await networking.leave();
-    await cgroup?.remove();
-    await layer.release({ paths, holder, id, folder });
+    monitor?.close();
+    if (first !== undefined) signalProcess(first, constants.signals.SIGKILL);
+    const undone = await Promise.allSettled([
+      networking.leave(),
+      cgroup?.remove(),
+      layer.release({ paths, holder, id, folder }),
+    ]);
+    for (const each of undone) {
+      if (each.status === 'rejected') context.log(`${config.name}: ${(each.reason as Error).message}`);
+    }
     throw error;
   }
 }

@@ -1,9 +1,6 @@
 /** Ending containers, by signals to their first process. */
-import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { pidfdOpen, pidfdSendSignal } from '../sys/pidfd.ts';
-import { isAlive } from '../sys/process-identity.ts';
-import { errorCode } from '../base/error-code.ts';
+import { signalProcess } from '../sys/signal-process.ts';
 import { readContainer, type Container } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
@@ -38,17 +35,7 @@ export function signalContainer({ config, state }: Container, signal: number): v
     `cannot kill container: ${config.name}: container ${config.id} is not running`,
   );
   if (state.status !== 'running' || first === undefined) throw notRunning;
-  let pidfd;
-  try {
-    pidfd = pidfdOpen(first.pid);
-    // The fd is of this very process from here on, whoever had its pid before.
-    if (!isAlive(first)) throw notRunning;
-    pidfdSendSignal(pidfd, signal);
-  } catch (error) {
-    throw errorCode(error) === 'ESRCH' ? notRunning : error;
-  } finally {
-    if (pidfd !== undefined) closeSync(pidfd);
-  }
+  if (!signalProcess(first, signal)) throw notRunning;
 }
 
 /** Settles when the container has ended and is on record as ended, with its exit code; at once where it does not run. */

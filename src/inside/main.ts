@@ -33,7 +33,9 @@ async function perform(task: Task): Promise<void> {
         process.stdin,
         extract({
           cwd: realpathSync(task.folder),
-          preserveOwner: task.keepOwner, // node-tar takes nothing to be inside of "/"; the chroot is the wall there.
+          preserveOwner: task.keepOwner,
+          chmod: true,
+          processUmask: 0, // node-tar takes nothing to be inside of "/"; the chroot is the wall there.
           preservePaths: task.folder === '/',
         }),
       );
