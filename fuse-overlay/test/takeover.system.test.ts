@@ -17,7 +17,8 @@ beforeAll(async () => {
   for (let directory = 0; directory < 60; directory++) {
     mkdirSync(join(source, `d${directory}`), { recursive: true });
     for (let file = 0; file < 40; file++) {
-      writeFileSync(join(source, `d${directory}`, `f${file}`), `${directory} ${file} `.repeat(1 + file * 40));
+      const path = `d${directory}/f${file}`;
+      writeFileSync(join(source, path), `${path} `.repeat(1 + file * 40));
     }
   }
   const packed = packDirectory(source, join(sandbox.directory, 'packed'));
@@ -49,5 +50,33 @@ test.skipIf(!hasResend)('six readers get every byte over five kills (Linux 6.9)'
   }
   for (const reader of await Promise.all(readers)) expect(reader).toEqual({ code: 0, output: expected, errors: '' });
   expect((await sandbox.servers(6)).length).toBe(6);
+  expect(sandbox.errors).toBe('');
+});
+
+const kills = Number(process.env['TAKEOVER_KILLS'] ?? 20);
+
+test.skipIf(!hasResend)(`no read fails over ${kills} kills at random moments (Linux 6.9)`, async () => {
+  const script = join(import.meta.dirname, 'support/read-forever.ts');
+  const readers = [1, 2].map(() => {
+    const child = sandbox.spawn(`exec '${process.execPath}' '${script}' "$M"`, { stdio: ['pipe', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (output += text));
+    return { child, ended: once(child, 'close').then(([code]) => ({ code: code as number, output })) };
+  });
+  const before = (await sandbox.servers(1)).length;
+  for (let kill = 0; kill < kills; kill++) {
+    const servers = await sandbox.servers(before + kill);
+    await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 100));
+    process.kill(servers.at(-1)!, 'SIGKILL');
+  }
+  await sandbox.servers(before + kills);
+  for (const { child, ended } of readers) {
+    child.stdin!.end();
+    const { code, output } = await ended;
+    expect(output).toMatch(/^\d+\n$/);
+    expect(code).toBe(0);
+    expect(Number(output)).toBeGreaterThan(kills);
+  }
   expect(sandbox.errors).toBe('');
 });
