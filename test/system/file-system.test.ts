@@ -159,10 +159,10 @@ describe.each(['kernel', 'fuse'])('the host image with writable=%s', (writable) 
   test('git clone of a local repository, commit, status', async ({ skip }) => {
     if ((await bed.box.trun([...words, 'git --version'])).status !== 0) skip('git is not installed');
     const script = `
-      export HOME=/work GIT_CONFIG_NOSYSTEM=1; mkdir /work; cd /work; git init -q -b main one; cd one
+      export HOME=/repositories GIT_CONFIG_NOSYSTEM=1; mkdir /repositories; cd /repositories; git init -q -b main one; cd one
       git config user.email a@b; git config user.name a
       for i in $(seq 200); do mkdir -p d$((i % 7)); echo $i >d$((i % 7))/f$i; done
-      git add -A; git commit -q -m first; git clone -q --no-hardlinks /work/one /work/two; cd /work/two
+      git add -A; git commit -q -m first; git clone -q --no-hardlinks /repositories/one /repositories/two; cd /repositories/two
       git status --porcelain | wc -l; git log --oneline | wc -l; git fsck --strict 2>&1 | grep -c error || true
       echo changed >d1/f1; git diff --stat | tail -n 1; git gc -q; git status --porcelain`;
     const printed = await bed.box.ok([...words, script], { timeout: 120_000 });

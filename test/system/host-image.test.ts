@@ -54,11 +54,11 @@ test('-v gives a folder of the host for real', async () => {
     'run',
     '--rm',
     '-v',
-    `${join(bed.box.home, 'work')}:/work`,
+    `${join(bed.box.home, 'work')}:/shared`,
     'host',
     'sh',
     '-c',
-    'echo new >/work/new',
+    'echo new >/shared/new',
   ]);
   expect(readFileSync(join(bed.box.home, 'work/new'), 'utf8')).toBe('new\n');
 });
