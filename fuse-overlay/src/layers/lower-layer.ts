@@ -39,6 +39,6 @@ export interface LowerLayer {
   read(node: number, offset: number, out: Bytes): number;
   /** Content id (sha256, 32 bytes) of a regular file where the layer knows it. */
   contentId(node: number): Buffer | undefined;
-  /** Closes every descriptor it keeps. */
+  /** Closes every descriptor it keeps. Once more does nothing. */
   close(): void;
 }
