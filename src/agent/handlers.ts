@@ -11,7 +11,6 @@ import type { ConsoleSize, RequestName, Requests } from '../engine/requests.ts';
 import { startContainer } from '../engine/start.ts';
 import { awaitEnd, signalContainer, signalNumber, stopContainer } from '../engine/stop.ts';
 import { createVolume, removeVolume } from '../engine/volumes.ts';
-import { findHolder } from '../holder/holder.ts';
 import { removeMount } from '../image-server/client.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
@@ -115,7 +114,7 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   },
 
   async forgetImage(context, { manifest }, connection) {
-    await removeMount(context.paths, findHolder(context.paths), imageMountKey(manifest));
+    await removeMount(context.paths, imageMountKey(manifest));
     connection.say({ result: {} });
   },
 

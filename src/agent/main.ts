@@ -10,9 +10,7 @@ import { join } from 'node:path';
 import { adoptContainers } from '../engine/ending.ts';
 import { EngineContext } from '../engine/context.ts';
 import { sweepVolumes } from '../engine/volumes.ts';
-import { findHolder } from '../holder/holder.ts';
-import { removeMount } from '../image-server/client.ts';
-import { listMounts } from '../image-server/mount-record.ts';
+import { removeAllMounts } from '../image-server/client.ts';
 import { openState } from '../state/paths.ts';
 import { Poller } from '../sys/poller.ts';
 import { AgentServer } from './server.ts';
@@ -55,8 +53,7 @@ async function run(): Promise<void> {
 
 /** With nothing running, image mounts are but memory: their servers end with them. */
 async function leave(context: EngineContext): Promise<void> {
-  const holder = findHolder(context.paths);
-  for (const { key } of listMounts(context.paths)) await removeMount(context.paths, holder, key);
+  await removeAllMounts(context.paths);
   await context.close();
 }
 

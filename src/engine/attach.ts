@@ -49,9 +49,10 @@ export async function attachContainer(
     }
     const stop = new AbortController();
     const end = Promise.race([ended, detached.promise]).finally(() => stop.abort());
+    end.catch(() => undefined); // thrown below, once the log has been followed to its end
     await followLog(container.folder, log, stop.signal, async ({ stream, data }) => {
       const to = stream === 'stdout' ? stdout : stderr;
-      if (to?.write(data) === false) await new Promise((resolve) => to.once('drain', resolve));
+      if (to?.write(data) === false) await room(to);
     });
     return await end;
   } finally {
@@ -59,8 +60,21 @@ export async function attachContainer(
   }
 }
 
+/** Settles when there is room for more, or nobody reads any more. */
+function room(to: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    function settle(): void {
+      to.off('drain', settle).off('close', settle);
+      resolve();
+    }
+    if (to.destroyed) resolve();
+    else to.once('drain', settle).once('close', settle);
+  });
+}
+
 interface ContainerInput {
-  write(data: Buffer): void;
+  /** Where it goes. What a container does not read has to wait where it comes from. */
+  readonly stream: Writable;
   /** The user's input has ended. */
   end(): void;
   release(): void;
@@ -91,7 +105,7 @@ async function terminalInput(master: number): Promise<ContainerInput> {
   resize();
   process.stdout.on('resize', resize);
   return {
-    write: (data) => void stream.write(data),
+    stream,
     end: () => void stream.write(Buffer.from([4])), // ^D, as a terminal's user would say it
     release() {
       process.stdout.off('resize', resize);
@@ -105,7 +119,7 @@ function pipeInput(fd: number, closeStdin: () => void): ContainerInput {
   const stream = createWriteStream('', { fd });
   stream.on('error', () => undefined);
   return {
-    write: (data) => void stream.write(data),
+    stream,
     end() {
       stream.end();
       finished(stream)
@@ -120,9 +134,11 @@ function pipeInput(fd: number, closeStdin: () => void): ContainerInput {
 function pumpInput(stdin: Readable, input: ContainerInput, keys: DetachKeys, detach: () => void): void {
   const raw = stdin === process.stdin && process.stdin.isTTY;
   stdin.on('data', (data: Buffer) => {
-    if (!raw) return input.write(data);
-    const { pass, detached } = keys.feed(data);
-    if (pass.length > 0) input.write(pass);
+    const { pass, detached } = raw ? keys.feed(data) : { pass: data, detached: false };
+    if (pass.length > 0 && !input.stream.write(pass) && !raw) {
+      stdin.pause();
+      void room(input.stream).then(() => stdin.resume());
+    }
     if (detached) detach();
   });
   stdin.on('end', () => input.end());

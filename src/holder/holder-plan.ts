@@ -47,6 +47,8 @@ export function holderPlan(paths: StatePaths): LaunchPlan {
   setNetworkParameter(plan, 'ipv6/conf/default/disable_ipv6', '1');
 
   plan.pseudo('note', [1], 'report');
+  // Whoever dies before the holder is on record takes it along.
+  plan.call('read', [STATUS_FD, plan.room(1, 'byte'), 1], 'wait to be on record', { nonzero: true });
   plan.call('close', [STATUS_FD], 'close the status socket');
   plan.call('close', [PLAN_FD], 'close the plan');
   plan.call('ppoll', [0, 0, 0, 0, 0], 'sleep');

@@ -40,9 +40,7 @@ export async function ensureHolder(paths: StatePaths): Promise<Holder> {
   if (now !== undefined) return now;
 
   mkdirSync(mountsFolder(paths), { recursive: true, mode: 0o700 });
-  const holder = await startHolder(paths, findIdMap(findMapTools() !== undefined));
-  writeJson(join(paths.run, 'holder.json'), holder);
-  return holder;
+  return await startHolder(paths, findIdMap(findMapTools() !== undefined));
 }
 
 /** A duplicate of one of the holder's fds (HOLDER_FD). Throws EBADF where it could not open it. The caller closes it. */
@@ -85,10 +83,14 @@ async function startHolder(paths: StatePaths, map: IdMap): Promise<Holder> {
     if ((await monitor.next()) === undefined) throw new Error('The holder process ended while it started');
     const identity = processIdentity(pid);
     if (identity === undefined) throw new Error('The holder process ended while it started');
-    monitor.close();
-    return { process: identity, map };
+    const holder = { process: identity, map };
+    writeJson(join(paths.run, 'holder.json'), holder);
+    monitor.go();
+    await monitor.next();
+    return holder;
   } catch (error) {
     monitor.child.kill('SIGKILL');
+    monitor.close();
     if (map.kind !== 'range' || !(error instanceof MapError)) throw error;
     // A host whose newuidmap may not do its work (no setuid bit, nosuid mount) still runs containers with one id.
     return startHolder(paths, { kind: 'single', uid: single(map.uid), gid: single(map.gid), reason: error.message });

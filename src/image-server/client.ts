@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processEntry } from '../base/install.ts';
@@ -11,11 +12,13 @@ import { LaunchError, startMonitor } from '../monitor/start.ts';
 import { takeLock, tryLock } from '../state/lock.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { socketAddress } from '../state/socket-address.ts';
-import { processIdentity } from '../sys/process-identity.ts';
+import { isAlive, processIdentity } from '../sys/process-identity.ts';
+import { signalProcess } from '../sys/signal-process.ts';
 import { keeperPlan, unmountPlan } from './keeper-plan.ts';
 import {
   findMount,
   forgetMount,
+  listMounts,
   serverOf,
   writeMount,
   type MountContent,
@@ -25,7 +28,8 @@ import {
 
 /**
  * Mounts `content` under `key` and has it served, or finds that it is. Returns the mount point, a path of the holder's
- * mount namespace. Content under one key is the same for ever.
+ * mount namespace. Content under one key is the same for ever. A mount belongs to its holder: after that one's death the
+ * containers of old still use it, and a new holder knows nothing of it.
  */
 export async function ensureMount(
   paths: StatePaths,
@@ -34,25 +38,35 @@ export async function ensureMount(
   content: MountContent,
 ): Promise<string> {
   const server = serverOf(content);
-  const found = findMount(paths, key);
+  const name = `${key}-${holder.process.startTime.toString(36)}`;
+  const found = findMount(paths, name);
   if (found !== undefined && isServed(paths, server)) return found.mountPoint;
   using _lock = await takeLock(join(paths.run, 'mounts.lock'));
-  const record = findMount(paths, key) ?? (await mount(paths, holder, key, content));
+  const record = findMount(paths, name) ?? (await mount(paths, holder, name, content));
   await askServer(paths, server);
   return record.mountPoint;
 }
 
-/** Takes the mount away where there is one. Containers that use it keep it until they end. */
-export async function removeMount(paths: StatePaths, holder: Holder | undefined, key: string): Promise<void> {
+/** Takes away what has been mounted under `key`. Containers that use it keep it until they end. */
+export async function removeMount(paths: StatePaths, key: string): Promise<void> {
   using _lock = await takeLock(join(paths.run, 'mounts.lock'));
-  const record = findMount(paths, key);
-  if (record !== undefined) {
-    if (holder !== undefined) {
-      const monitor = startMonitor(unmountPlan(holder.process.pid, record.mountPoint));
-      await monitor.next();
-    }
-    process.kill(record.keeper.pid, 'SIGKILL');
+  for (const record of listMounts(paths)) if (record.key.startsWith(`${key}-`)) await unmount(paths, record);
+}
+
+/** Takes everything away that is mounted. */
+export async function removeAllMounts(paths: StatePaths): Promise<void> {
+  using _lock = await takeLock(join(paths.run, 'mounts.lock'));
+  for (const record of listMounts(paths)) await unmount(paths, record);
+}
+
+async function unmount(paths: StatePaths, { key, keeper, mountPoint }: MountRecord): Promise<void> {
+  try {
+    await startMonitor(unmountPlan(keeper.pid, mountPoint)).next();
+  } catch (error) {
+    // It has been killed just now, and its namespace may be gone with it.
+    if (!(error instanceof LaunchError) || isAlive(keeper)) throw error;
   }
+  signalProcess(keeper, constants.signals.SIGKILL);
   forgetMount(paths, key);
 }
 
@@ -65,14 +79,22 @@ async function mount(paths: StatePaths, holder: Holder, key: string, content: Mo
   try {
     await monitor.next();
   } catch (error) {
+    monitor.close();
     throw error instanceof LaunchError && error.action === 'open /dev/fuse' ? fuseMissing(error) : error;
   }
   const keeper = monitor.child.pid === undefined ? undefined : processIdentity(monitor.child.pid);
   if (keeper === undefined) throw new Error(`Cannot mount ${mountPoint}: its keeper ended at once`);
-  monitor.close();
-  const record = { key, mountPoint, content, keeper };
-  writeMount(paths, record);
-  return record;
+  try {
+    const record = { key, mountPoint, content, keeper };
+    writeMount(paths, record);
+    monitor.go();
+    await monitor.next();
+    return record;
+  } catch (error) {
+    monitor.child.kill('SIGKILL');
+    monitor.close();
+    throw error;
+  }
 }
 
 function fuseMissing(cause: LaunchError): Error {

@@ -21,8 +21,10 @@ export interface KeeperInput {
 export function keeperPlan({ holderPid, mountPoint, readonly, suid }: KeeperInput): LaunchPlan {
   const plan = new LaunchPlan();
   plan.rename('trun-keeper');
-  joinHolder(plan, holderPid);
+  joinNamespaces(plan, holderPid);
   plan.call('mkdirat', [AT_FDCWD, mountPoint, 0o755], `create ${mountPoint}`, { ignore: true });
+  // A mount whose keeper was killed answers nobody, and would lie below the new one for ever.
+  plan.call('umount2', [mountPoint, MNT_DETACH], `unmount ${mountPoint}`, { ignore: true });
   const fuse = plan.call('openat', [AT_FDCWD, '/dev/fuse', O.RDWR | O.CLOEXEC, 0], 'open /dev/fuse');
   plan.call('dup3', [fuse, KEEPER_FUSE_FD, O.CLOEXEC], 'keep /dev/fuse');
   plan.call('close', [fuse], 'close /dev/fuse');
@@ -31,23 +33,25 @@ export function keeperPlan({ holderPid, mountPoint, readonly, suid }: KeeperInpu
   const flags = MS.NODEV | (suid ? 0 : MS.NOSUID) | (readonly ? MS.RDONLY : 0);
   plan.call('mount', ['trun', mountPoint, 'fuse.trun', flags, options], `mount FUSE at ${mountPoint}`);
   plan.pseudo('note', [0], 'report');
+  // Whoever dies before the mount is on record takes the keeper along.
+  plan.call('read', [STATUS_FD, plan.room(1, 'byte'), 1], 'wait to be on record', { nonzero: true });
   plan.call('close', [STATUS_FD], 'close the status socket');
   plan.call('close', [PLAN_FD], 'close the plan');
   plan.call('ppoll', [0, 0, 0, 0, 0], 'sleep');
   return plan;
 }
 
-/** Takes a mount away from the holder's mount namespace. Who uses it already keeps it. */
-export function unmountPlan(holderPid: number, mountPoint: string): LaunchPlan {
+/** Takes a mount away from the mount namespace that its keeper lives in. Who uses it already keeps it. */
+export function unmountPlan(keeperPid: number, mountPoint: string): LaunchPlan {
   const plan = new LaunchPlan();
-  joinHolder(plan, holderPid);
+  joinNamespaces(plan, keeperPid);
   plan.call('umount2', [mountPoint, MNT_DETACH], `unmount ${mountPoint}`, { ignore: true });
   plan.call('unlinkat', [AT_FDCWD, mountPoint, AT_REMOVEDIR], `remove ${mountPoint}`, { ignore: true });
   return plan;
 }
 
-function joinHolder(plan: LaunchPlan, holderPid: number): void {
-  const holder = plan.call('pidfd_open', [holderPid, 0], 'find the holder process');
-  plan.call('setns', [holder, CLONE.NEWUSER | CLONE.NEWNS], "join the holder's namespaces");
-  plan.call('close', [holder], 'close the pidfd');
+function joinNamespaces(plan: LaunchPlan, pid: number): void {
+  const found = plan.call('pidfd_open', [pid, 0], 'find the holder process');
+  plan.call('setns', [found, CLONE.NEWUSER | CLONE.NEWNS], "join the holder's namespaces");
+  plan.call('close', [found], 'close the pidfd');
 }

@@ -20,7 +20,7 @@ export type MountContent =
 export type ServerName = 'images' | 'writable';
 
 export interface MountRecord {
-  /** File name of the record and of the mount point: the tree's digest, the container's id… */
+  /** File name of the record and of the mount point: the tree's digest or the container's id, and the holder's start. */
   readonly key: string;
   readonly mountPoint: string;
   readonly content: MountContent;

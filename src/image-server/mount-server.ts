@@ -5,8 +5,8 @@ import {
   DirectoryLayer,
   type EventLoop,
   type FileSystem,
+  type ImageTree,
   ImageTreeFileSystem,
-  type LowerLayer,
   openImageTree,
   openUnion,
   serve,
@@ -90,24 +90,50 @@ function openContent(content: MountContent, takeover: boolean): OpenContent {
   const owner = content.owner ? { owner: ROOT_OWNER } : {};
   switch (content.kind) {
     case 'tree': {
-      const layer = openTree(content.index, content.files);
-      return { fileSystem: new ImageTreeFileSystem(layer, owner), close: () => layer.close() };
+      const { layer, closeContents } = openTree(content.index, content.files);
+      return {
+        fileSystem: new ImageTreeFileSystem(layer, owner),
+        close() {
+          layer.close();
+          closeContents();
+        },
+      };
     }
     case 'directory': {
       const fileSystem = new DirectoryFileSystem(content.path, owner);
       return { fileSystem, close: () => fileSystem.layer.close() };
     }
     case 'union': {
-      const lower: LowerLayer =
-        content.lower.kind === 'tree'
-          ? openTree(content.lower.index, content.lower.files)
-          : new DirectoryLayer(content.lower.path);
-      const union = openUnion({ lower, upperDir: content.upper, takeover, ...owner });
-      return { fileSystem: union, close: () => union.close() };
+      const { lower } = content;
+      const { layer, closeContents } =
+        lower.kind === 'tree'
+          ? openTree(lower.index, lower.files)
+          : { layer: new DirectoryLayer(lower.path), closeContents: () => undefined };
+      try {
+        const union = openUnion({ lower: layer, upperDir: content.upper, takeover, ...owner });
+        return {
+          fileSystem: union,
+          close() {
+            // The layer is the union's and goes with it.
+            union.close();
+            closeContents();
+          },
+        };
+      } catch (error) {
+        closeContents();
+        throw error;
+      }
     }
   }
 }
 
-function openTree(index: string, files: string) {
-  return openImageTree(index, openSync(files, 'r'));
+/** The index keeps no store: its contents' folder is to be closed after it. */
+function openTree(index: string, files: string): { layer: ImageTree; closeContents: () => void } {
+  const contents = openSync(files, 'r');
+  try {
+    return { layer: openImageTree(index, contents), closeContents: () => closeSync(contents) };
+  } catch (error) {
+    closeSync(contents);
+    throw error;
+  }
 }

@@ -36,6 +36,9 @@ export const SUPERVISION = {
   maxFds: 4,
 } as const;
 
+/** Bytes of the file that the wait(2) status is written to, in decimal, filled up with blanks. */
+export const EXIT_LENGTH = 16;
+
 export const FLAG = { ignore: 1, child: 2, nonzero: 4, else: 8 } as const;
 
 /** How the monitor finds an argument's value. */

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureMount, removeMount } from '../image-server/client.ts';
+import { removeTrees } from './remove-tree.ts';
 import type { WritableLayer } from './writable-layer.ts';
 
 export const fuseUnion: WritableLayer = {
@@ -17,10 +18,16 @@ export const fuseUnion: WritableLayer = {
     return { kind: 'folder', path: await ensureMount(paths, holder, id, content) };
   },
 
-  release: ({ paths, holder, id }) => removeMount(paths, holder, id),
+  release: ({ paths, id }) => removeMount(paths, id),
 
   async remove({ paths, holder, id, folder }) {
-    await removeMount(paths, holder, id);
-    rmSync(join(folder, 'layer'), { recursive: true, force: true });
+    await removeMount(paths, id);
+    const layer = join(folder, 'layer');
+    try {
+      rmSync(layer, { recursive: true, force: true });
+    } catch {
+      // Too deep for paths, or made unreadable.
+      await removeTrees(holder, [layer]);
+    }
   },
 };

@@ -2,6 +2,7 @@
  * File descriptors over unix sockets: SCM_RIGHTS of unix(7), with the control message laid out by hand as cmsg(3) does
  * on 64-bit machines (length u64, level i32, type i32, then the fds).
  */
+import { closeSync } from 'node:fs';
 import { native, koffi } from './koffi.ts';
 import { check } from './system-error.ts';
 
@@ -35,14 +36,14 @@ function messageHeader(data: Buffer, control: Buffer): Buffer {
   return header;
 }
 
-/** Sends `data` (not empty) in one piece together with the fds. The socket must have room: small messages only. */
-export function sendWithFds(socket: number, data: Buffer, fds: readonly number[]): void {
+/** Sends `data` (not empty) together with the fds. Returns how much of it was sent: a slow reader may leave no room for all. */
+export function sendWithFds(socket: number, data: Buffer, fds: readonly number[]): number {
   const control = Buffer.alloc(Math.ceil((CMSG_HEADER + 4 * fds.length) / 8) * 8);
   control.writeBigUInt64LE(BigInt(CMSG_HEADER + 4 * fds.length), 0);
   control.writeInt32LE(SOL_SOCKET, 8);
   control.writeInt32LE(SCM_RIGHTS, 12);
   for (const [i, fd] of fds.entries()) control.writeInt32LE(fd, CMSG_HEADER + 4 * i);
-  check(sendmsg(socket, messageHeader(data, control), MSG_NOSIGNAL), 'sendmsg');
+  return check(sendmsg(socket, messageHeader(data, control), MSG_NOSIGNAL), 'sendmsg');
 }
 
 /**
@@ -58,7 +59,9 @@ export function receiveWithFds(socket: number, size: number): { data: Buffer; fd
   const length =
     Number(header.readBigUInt64LE(MSGHDR.controllen)) >= CMSG_HEADER ? Number(control.readBigUInt64LE(0)) : 0;
   for (let at = CMSG_HEADER; at + 4 <= length; at += 4) fds.push(control.readInt32LE(at));
-  if (header.readInt32LE(MSGHDR.flags) & MSG_CTRUNC)
+  if (header.readInt32LE(MSGHDR.flags) & MSG_CTRUNC) {
+    for (const fd of fds) closeSync(fd);
     throw new Error(`more than ${MAX_FDS} file descriptors in a message`);
+  }
   return { data: data.subarray(0, received), fds };
 }

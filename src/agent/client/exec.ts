@@ -84,7 +84,7 @@ async function awaitExit(poller: Poller, status: number, session: Session, reque
   let pending = Buffer.alloc(0);
   const record = await new Promise<Buffer>((resolve, reject) => {
     poller.watch(status, () => {
-      const { data, fds } = receiveWithFds(status, 64);
+      const { data, fds } = receive(status);
       for (const fd of fds) session.receive(fd);
       // The byte that carries the terminal is no record.
       pending = Buffer.concat([pending, fds.length > 0 ? data.subarray(1) : data]);
@@ -100,6 +100,15 @@ async function awaitExit(poller: Poller, status: number, session: Session, reque
   const code = readRecord(record, request);
   await session.drained();
   return code;
+}
+
+/** A connection that was reset is as good as ended. */
+function receive(status: number): { data: Buffer; fds: number[] } {
+  try {
+    return receiveWithFds(status, 64);
+  } catch {
+    return { data: Buffer.alloc(0), fds: [] };
+  }
 }
 
 function readRecord(record: Buffer, { args }: ExecRequest): number {
@@ -205,7 +214,12 @@ class TerminalSession implements Session {
       terminal.once('close', resolve);
       terminal.once('end', resolve);
     });
-    terminal.on('data', (data) => void this.#io.stdout?.write(data));
+    terminal.on('data', (data) => {
+      const { stdout } = this.#io;
+      if (stdout?.write(data) !== false) return;
+      terminal.pause();
+      stdout.once('drain', () => terminal.resume());
+    });
     this.#io.stdin?.on('data', (data: Buffer) => {
       const { pass, detached } = this.#keys.feed(data);
       if (pass.length > 0) terminal.write(pass);
