@@ -133,31 +133,41 @@ export class ChangeEncoder {
   }
 }
 
-/** The changes encoded in `bytes`. Throws a RangeError where it is not what the encoder writes. */
-export function decodeChanges(bytes: Buffer): Change[] {
-  const changes: Change[] = [];
+/** By code. */
+const fieldsByCode = kinds.map((kind) => fields.get(kind)!);
+
+/** Hands each change encoded in `bytes` to `visit`. Throws EINVAL where it is not what this version's encoder writes. */
+export function decodeChanges(bytes: Buffer, visit: (change: Change) => void): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; at < bytes.length;) {
-    const kind = kinds[bytes.readUInt8(at++)];
-    if (kind === undefined) throw new RangeError('unknown kind of change');
+    const code = view.getUint8(at++);
+    const kind = kinds[code];
+    if (kind === undefined) throw malformed('a kind of change that this version does not know');
     const change: Record<string, Values[FieldType]> = { kind };
-    for (const [field, type] of fields.get(kind)!) {
+    for (const [field, type] of fieldsByCode[code]!) {
       if (type === 'f64') {
-        change[field] = bytes.readDoubleLE(at);
+        change[field] = view.getFloat64(at, true);
         at += 8;
       } else if (type === 'u32') {
-        change[field] = bytes.readUInt32LE(at);
+        change[field] = view.getUint32(at, true);
         at += 4;
       } else if (type === 'u8') {
-        change[field] = bytes.readUInt8(at++);
+        change[field] = view.getUint8(at++);
       } else {
-        const [start, length] = type === 'name' ? [at + 2, bytes.readUInt16LE(at)] : [at + 4, bytes.readUInt32LE(at)];
-        at = start + length;
-        if (at > bytes.length) throw new RangeError('a value ends behind its frame');
+        const isName = type === 'name';
+        const start = at + (isName ? 2 : 4);
+        at = start + (isName ? view.getUint16(at, true) : view.getUint32(at, true));
+        if (at > bytes.length) throw malformed('a value that ends behind its frame');
         // A copy: the frame's buffer may be that of a whole journal.
-        change[field] = type === 'name' ? bytes.toString('latin1', start, at) : Buffer.from(bytes.subarray(start, at));
+        change[field] = isName ? bytes.toString('latin1', start, at) : Buffer.from(bytes.subarray(start, at));
       }
     }
-    changes.push(change as unknown as Change);
+    visit(change as unknown as Change);
   }
-  return changes;
+}
+
+function malformed(what: string): Error {
+  return Object.assign(new Error(`Cannot read the journal of an upper layer: it has ${what} (EINVAL)`), {
+    code: 'EINVAL',
+  });
 }

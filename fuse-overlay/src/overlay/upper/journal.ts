@@ -167,13 +167,7 @@ function replay(content: Buffer, apply: (change: Change) => void): number {
     if (length === 0 || end > content.length) break;
     const payload = content.subarray(at + frameHeader, end);
     if (crc32(payload) !== content.readUInt32LE(at + 4)) break;
-    let changes: Change[];
-    try {
-      changes = decodeChanges(payload);
-    } catch {
-      break;
-    }
-    for (const change of changes) apply(change);
+    decodeChanges(payload, apply);
     at = end;
   }
   return at;
