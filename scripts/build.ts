@@ -41,8 +41,8 @@ function partName(file: string): string {
 
 const splitParts: Plugin = {
   name: 'split-parts',
-  setup({ onResolve }) {
-    onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
+  setup(bundling) {
+    bundling.onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
       const file = relative(root, join(resolveDir, path));
       return kind === 'dynamic-import' && APART.includes(file)
         ? { path: `./${partName(file)}.cjs`, external: true }
