@@ -30,7 +30,7 @@ test('doctor has a line for each thing that trun needs', async () => {
     /user namespace/i,
     /\/dev\/fuse/,
     /\/dev\/net\/tun/,
-    /newuidmap|subuid/i,
+    /user ids/i,
     /cgroup/i,
     /overlay/i,
   ]) {
