@@ -40,6 +40,7 @@ export class TracedLowerNodes implements LowerNodes {
   readonly firstUpper: number = firstUpper;
   readonly #known = new Map<number, Known>();
   readonly #trace: Journal | undefined;
+  readonly #tracePath: string | undefined;
   #pending: Change[] = [];
   #traceLimit = 8 * 1024 * 1024;
   readonly #rootIno: number;
@@ -53,6 +54,7 @@ export class TracedLowerNodes implements LowerNodes {
     layer.getattr(layer.root, this.#attributes);
     this.#rootIno = this.#attributes.ino % numberLimit;
     this.#known.set(ROOT_NODE, { node: layer.root, parent: ROOT_NODE, name: '', count: 0 });
+    this.#tracePath = tracePath;
     if (tracePath === undefined) return;
     if (!takeover) rmSync(tracePath, { force: true });
     this.#trace = Journal.open(
@@ -186,6 +188,8 @@ export class TracedLowerNodes implements LowerNodes {
 
   close(): void {
     this.#trace?.close();
+    // An end in good order: nobody takes over.
+    if (this.#tracePath !== undefined) rmSync(this.#tracePath, { force: true });
     this.layer.close();
   }
 

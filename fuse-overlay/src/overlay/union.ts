@@ -109,8 +109,12 @@ export class Union {
     return ino < 0 && this.isLowerGone(directory, ino) ? 0 : ino;
   }
 
-  /** Of a failure in a lower directory: the layer has none there any more, but ours is still there. */
+  /**
+   * Of a failure in a lower directory: there is nothing in it for us. Either the layer has none there any more (ours still is),
+   * or it may not be searched by the serving user (the host's `/root`): to whom it is shown it is an empty one then.
+   */
   isLowerGone(directory: number, error: number): boolean {
+    if (error === -errno.EACCES) return true;
     return (error === -errno.ESTALE || error === -errno.ENOTDIR) && this.store.get(directory) !== undefined;
   }
 

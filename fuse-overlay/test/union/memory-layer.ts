@@ -11,7 +11,7 @@ import {
   type Name,
 } from '../../src/index.ts';
 
-const { ENOENT, ENOTDIR, ENODATA, EINVAL } = constants.errno;
+const { EACCES, ENOENT, ENOTDIR, ENODATA, EINVAL } = constants.errno;
 
 export interface MemoryNode {
   readonly ino: number;
@@ -35,6 +35,8 @@ export class MemoryLayer implements LowerLayer {
   readonly nodes: MemoryNode[] = [];
   /** References given out, by node. */
   readonly references = new Map<number, number>();
+  /** Directories that may not be read. */
+  readonly forbidden = new Set<number>();
 
   constructor(immutable = true) {
     this.immutable = immutable;
@@ -81,6 +83,7 @@ export class MemoryLayer implements LowerLayer {
   }
 
   lookup(directory: number, name: Name): number {
+    if (this.forbidden.has(directory)) return -EACCES;
     const parent = this.nodes[directory - 1]!;
     if ((parent.mode & FileType.mask) !== FileType.directory) return -ENOTDIR;
     const child = parent.children.get(name.key());
@@ -103,6 +106,7 @@ export class MemoryLayer implements LowerLayer {
   }
 
   readdir(directory: number, visit: ListVisitor): number {
+    if (this.forbidden.has(directory)) return -EACCES;
     for (const [name, child] of this.nodes[directory - 1]!.children) {
       visit(Buffer.from(name, 'latin1'), child.mode & FileType.mask, child.ino);
     }

@@ -435,3 +435,16 @@ test('cut off anywhere, the journal gives a tree without contradictions', () => 
     rmSync(copy, { recursive: true });
   }
 });
+
+test('a lower directory that the serving user may not read is an empty one', () => {
+  const etc = client.lookup(1, 'etc');
+  const skel = client.lookup(etc, 'skel');
+  layer.forbidden.add(skel);
+  expect(client.lookup(skel, 'profile')).toBe(0);
+  expect(client.readdir(skel)).toEqual([]);
+  const made = client.mknod(skel, 'profile', FileType.file | 0o644);
+  expect(client.readdir(skel).map(({ ino }) => ino)).toEqual([made]);
+  expect(client.unlink(skel, 'profile')).toBe(0);
+  expect(client.rmdir(etc, 'skel')).toBe(0);
+  expect(client.readdir(etc).map(({ name }) => name)).toEqual(['passwd', 'again']);
+});
