@@ -121,10 +121,13 @@ function fuseOverlayfs(source: string): Column {
     async mount(mountpoint, scratch) {
       for (const name of ['upper', 'work']) mkdirSync(join(scratch, name));
       const options = `lowerdir=${source},upperdir=${scratch}/upper,workdir=${scratch}/work`;
+      const before = readFileSync('/proc/self/mountinfo', 'utf8');
       const child = spawn('fuse-overlayfs', ['-f', '-o', options, mountpoint], { stdio: 'inherit' });
       pid = child.pid!;
-      const before = readFileSync('/proc/self/mountinfo', 'utf8');
-      while (readFileSync('/proc/self/mountinfo', 'utf8') === before) await new Promise((done) => setTimeout(done, 5));
+      while (readFileSync('/proc/self/mountinfo', 'utf8') === before) {
+        if (child.exitCode !== null) throw new Error('fuse-overlayfs did not mount');
+        await new Promise((done) => setTimeout(done, 5));
+      }
       return mountpoint;
     },
     unmount(mountpoint) {
