@@ -186,7 +186,14 @@ async function openFiles(paths: StatePaths, container: Container): Promise<Conta
     if (state.status === 'running' && state.process !== undefined)
       return { kind: 'folder', path: `/proc/${state.process.pid}/root` };
     const lower = findLower({ images: openEngineImages(paths) }, config, holder.map);
-    const prepared = await writableLayer(config.writable).prepare({ paths, holder, id: config.id, folder, lower });
+    const prepared = await writableLayer(config.writable).prepare({
+      paths,
+      holder,
+      id: config.id,
+      folder,
+      lower,
+      quota: config.request.storage,
+    });
     return prepared.kind === 'folder' ? prepared : { ...prepared, target: join(folder, 'root') };
   }
   return {

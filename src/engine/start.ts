@@ -16,6 +16,7 @@ import { findLower } from './lower.ts';
 import { joinNetwork, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
 import { LogWriter } from './log-store.ts';
+import { forgetMonitorSocket } from './monitor-link.ts';
 import { reserveExit, RunningContainer } from './running-container.ts';
 
 /** Starts a container that does not run. Where that fails, everything is as before, and the state tells why. */
@@ -60,7 +61,7 @@ async function launch(
   let first: ProcessIdentity | undefined;
   let cgroup: ContainerCgroup | undefined;
   try {
-    const root = await layer.prepare({ paths, holder, id, folder, lower });
+    const root = await layer.prepare({ paths, holder, id, folder, lower, quota: config.request.storage });
     cgroup = await createCgroup(container);
     const input = await launchInput(context, { container, holder, lower, root, networking, cgroup, consoleSize });
     reserveExit(folder);
@@ -85,6 +86,7 @@ async function launch(
     // A first process that still waits for the word goes when its socket ends; one that runs may outlive the monitor.
     monitor?.child.kill('SIGKILL');
     monitor?.close();
+    forgetMonitorSocket(paths, id);
     if (first !== undefined) signalProcess(first, constants.signals.SIGKILL);
     const undone = await Promise.allSettled([
       networking.leave(),

@@ -12,9 +12,18 @@ export type MountContent =
   | {
       readonly kind: 'union';
       readonly lower: Exclude<MountContent, { kind: 'union' }>;
+      /** The same for the same lower content for ever: an upper layer is refused over another. */
+      readonly lowerName: string;
       readonly upper: string;
+      readonly quota: LayerQuota;
       readonly owner: boolean;
     };
+
+/** Bounds of a writable layer: bytes, and number of files. */
+export interface LayerQuota {
+  readonly size?: number;
+  readonly inodes?: number;
+}
 
 /** Which process serves it: read-only content needs no state and is shared; writable layers have a process of their own. */
 export type ServerName = 'images' | 'writable';

@@ -110,7 +110,14 @@ function openContent(content: MountContent, takeover: boolean): OpenContent {
           ? openTree(lower.index, lower.files)
           : { layer: new DirectoryLayer(lower.path), closeContents: () => undefined };
       try {
-        const union = openUnion({ lower: layer, upperDir: content.upper, takeover, ...owner });
+        const union = openUnion({
+          lower: layer,
+          lowerName: content.lowerName,
+          upperDir: content.upper,
+          quota: content.quota,
+          takeover,
+          ...owner,
+        });
         return {
           fileSystem: union,
           close() {

@@ -12,9 +12,16 @@ export const fuseUnion: WritableLayer = {
     mkdirSync(join(folder, 'layer'), { mode: 0o700 });
   },
 
-  async prepare({ paths, holder, id, folder, lower }) {
+  async prepare({ paths, holder, id, folder, lower, quota }) {
     const upper = join(folder, 'layer');
-    const content = { kind: 'union', lower: lower.content, upper, owner: lower.content.owner } as const;
+    const content = {
+      kind: 'union',
+      lower: lower.content,
+      lowerName: lower.key,
+      upper,
+      quota,
+      owner: lower.content.owner,
+    } as const;
     return { kind: 'folder', path: await ensureMount(paths, holder, id, content) };
   },
 

@@ -12,7 +12,7 @@
  */
 import type { RootSource } from '../base/root-source.ts';
 import type { Holder } from '../holder/holder.ts';
-import type { MountContent } from '../image-server/mount-record.ts';
+import type { LayerQuota, MountContent } from '../image-server/mount-record.ts';
 import type { StatePaths } from '../state/paths.ts';
 
 export type WritableKind = 'kernel' | 'fuse';
@@ -32,12 +32,14 @@ export interface LayerContext {
   /** The container's folder. */
   readonly folder: string;
   readonly lower: Lower;
+  /** For layers that can keep to it: the FUSE one. */
+  readonly quota: LayerQuota;
 }
 
 export interface WritableLayer {
   readonly kind: WritableKind;
   create(folder: string): void;
   prepare(context: LayerContext): Promise<RootSource>;
-  release(context: Omit<LayerContext, 'lower'>): Promise<void>;
-  remove(context: Omit<LayerContext, 'lower'>): Promise<void>;
+  release(context: Omit<LayerContext, 'lower' | 'quota'>): Promise<void>;
+  remove(context: Omit<LayerContext, 'lower' | 'quota'>): Promise<void>;
 }
