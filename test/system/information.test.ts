@@ -26,14 +26,7 @@ test('info', async () => {
 
 test('doctor has a line for each thing that trun needs', async () => {
   const { stdout } = await bed.box.trun('doctor');
-  for (const thing of [
-    /user namespace/i,
-    /\/dev\/fuse/,
-    /\/dev\/net\/tun/,
-    /user ids/i,
-    /cgroup/i,
-    /overlay/i,
-  ]) {
+  for (const thing of [/user namespace/i, /\/dev\/fuse/, /\/dev\/net\/tun/, /user ids/i, /cgroup/i, /overlay/i]) {
     expect(stdout).toMatch(thing);
   }
   expect(stdout.trim().split('\n').length).toBeGreaterThanOrEqual(6);

@@ -68,7 +68,7 @@ describe('run -it', () => {
   });
 
   test('has the size of the window, and follows it', async () => {
-    const script = "trap 'stty size' WINCH; stty size; while :; do sleep 0.1; done";
+    const script = "trap 'stty size' WINCH; trap 'exit 3' INT; stty size; while :; do sleep 0.1; done";
     const terminal = await open(['run', '-it', '--rm', bed.image('busybox'), 'sh', '-c', script], {
       columns: 101,
       rows: 31,
@@ -79,7 +79,7 @@ describe('run -it', () => {
     await terminal.resize(60, 15);
     await terminal.shows('15 60');
     await terminal.press('C-c');
-    expect(await terminal.exitStatus()).toBe(130);
+    expect(await terminal.exitStatus()).toBe(3);
   });
 
   test('the size is there from the first moment on', async () => {
