@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
 import type { RootSource } from '../base/root-source.ts';
-import { processEntry } from '../base/install.ts';
+import { lastingProcess } from '../base/install.ts';
 import type { Holder } from '../holder/holder.ts';
 import type { UserDatabase } from '../oci/user.ts';
 import type { LaunchInput } from '../runtime/launch-input.ts';
@@ -75,7 +75,7 @@ export async function launchInput(context: EngineContext, parts: LaunchParts): P
 
 /** How an agent is started: by the first command that needs it, and by monitors whose agent is gone. */
 function agentCommand(root: string): string[] {
-  return [process.execPath, '--no-warnings', '--v8-pool-size=0', processEntry('agent'), root];
+  return lastingProcess('agent', root);
 }
 
 /** More than any account file in earnest. */

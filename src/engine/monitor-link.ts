@@ -26,6 +26,11 @@ function monitorsFolder(paths: StatePaths): string {
   return join(paths.run, 'monitors');
 }
 
+export function forgetMonitorSocket(paths: StatePaths, id: string): void {
+  const { folder, name } = monitorSocket(paths, id);
+  rmSync(join(folder, name), { force: true });
+}
+
 export interface MonitorFds {
   /** The connection. The agent keeps it: its end tells the monitor that the agent is gone, and the other way about. */
   readonly connection: number;

@@ -10,7 +10,7 @@ import type { StatePaths } from '../state/paths.ts';
 import type { Poller } from '../sys/poller.ts';
 import { errorCode } from '../base/error-code.ts';
 import { LogWriter } from './log-store.ts';
-import { monitorSocket, takeMonitorFds } from './monitor-link.ts';
+import { forgetMonitorSocket, takeMonitorFds } from './monitor-link.ts';
 import { OutputPump } from './output-pump.ts';
 
 /** How a container's first process ended. */
@@ -68,8 +68,7 @@ export class RunningContainer {
       if (errorCode(error) !== 'EPIPE') throw error;
     }
     closeSync(this.#connection);
-    const { folder, name } = monitorSocket(this.#supervision.paths, this.id);
-    rmSync(join(folder, name), { force: true });
+    forgetMonitorSocket(this.#supervision.paths, this.id);
   }
 
   /** 'X', or the end of file of a monitor that was killed. */

@@ -22,7 +22,7 @@ export const RECORD_KIND = { error: 1, note: 2, exit: 3 } as const;
 
 /** struct supervision. */
 export const SUPERVISION = {
-  size: 96,
+  size: 88,
   listenFd: 0,
   stdinFd: 8,
   fdCount: 16,
