@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processEntry } from '../base/install.ts';
+import { lastingProcess } from '../base/install.ts';
 import { mountsFolder } from '../holder/holder-plan.ts';
 import type { Holder } from '../holder/holder.ts';
 import { LaunchError, startMonitor } from '../monitor/start.ts';
@@ -128,16 +128,9 @@ export function ensureServer(paths: StatePaths, server: ServerName): void {
     rmSync(serverSocket(paths, server), { force: true });
     const log = openSync(join(paths.run, `${server}.log`), 'a', 0o600);
     // The lock is inherited: it is held from here on until the server's end, with no moment between.
-    const child = spawn(
-      process.execPath,
-      ['--no-warnings', '--v8-pool-size=0', processEntry('image-server'), server, paths.run],
-      {
-        stdio: ['ignore', log, log, lock.fd],
-        detached: true,
-        cwd: '/',
-        env: {},
-      },
-    );
+    const [program, ...args] = lastingProcess('image-server', server, paths.run);
+    const stdio = ['ignore' as const, log, log, lock.fd];
+    const child = spawn(program, args, { stdio, detached: true, cwd: '/', env: {} });
     child.on('error', () => undefined);
     child.unref();
     closeSync(log);

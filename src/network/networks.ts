@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { possibleCpus } from '../base/cpus.ts';
-import { processEntry } from '../base/install.ts';
+import { lastingProcess } from '../base/install.ts';
 import { HOLDER_FD } from '../holder/holder-plan.ts';
 import { type Holder, takeHolderFd } from '../holder/holder.ts';
 import type { StatePaths } from '../state/paths.ts';
@@ -56,11 +56,6 @@ const defaultLinks: HubLinks = { bridge: 'trun0', tap: 'tap0' };
 const defaultMtu = 1500;
 const defaultIdle = 5 * 60_000;
 const defaultPatience = 10_000;
-/**
- * V8 flags of network processes. Small nurseries and no worker threads: measured after bulk transfers, 28-42 MB private
- * instead of 54-74, at the same throughput.
- */
-const nodeFlags = ['--v8-pool-size=0', '--max-semi-space-size=2'];
 
 export class Networks implements AsyncDisposable {
   readonly #options: NetworksOptions;
@@ -183,7 +178,7 @@ export class Networks implements AsyncDisposable {
         lock: `${file}.lock`,
         idle: idle ?? defaultIdle,
       },
-      command: command ?? [process.execPath, ...nodeFlags, processEntry('network')],
+      command: command ?? lastingProcess('network'),
       patience: patience ?? defaultPatience,
       log: `${file}.log`,
       openFds: () => ({ tun: link.takeTun(), holder: this.#hub.openHolder() }),

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { processEntry } from '../../base/install.ts';
+import { lastingProcess } from '../../base/install.ts';
 import { tryLock } from '../../state/lock.ts';
 import type { StatePaths } from '../../state/paths.ts';
 
@@ -11,7 +11,8 @@ export function startAgent(paths: StatePaths): void {
   if (lock === undefined) return;
   const log = openSync(join(paths.run, 'agent.log'), 'a', 0o600);
   try {
-    const child = spawn(process.execPath, ['--no-warnings', '--v8-pool-size=0', processEntry('agent'), paths.root], {
+    const [program, ...args] = lastingProcess('agent', paths.root);
+    const child = spawn(program, args, {
       stdio: ['ignore', log, log, lock.fd],
       detached: true,
       cwd: '/',
