@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, createReadStream, createWriteStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { RootSource } from '../base/root-source.ts';
+import { overlayOptions, type RootSource } from '../base/root-source.ts';
 import { processEntry } from '../base/install.ts';
 import type { Holder } from '../holder/holder.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
@@ -62,8 +62,11 @@ function insidePlan(holder: Holder, root: InsideRoot, task: string): LaunchPlan 
     plan.call('unshare', [CLONE.NEWNS], 'create a mount namespace');
     plan.call('mount', ['none', '/', 0, MS.REC | MS.SLAVE, 0], 'make mounts private');
     plan.call('chdir', [root.folder], `enter ${root.folder}`);
-    const options = `lowerdir=${root.lower},upperdir=${root.upper},workdir=${root.work},userxattr`;
-    plan.call('mount', ['overlay', root.target, 'overlay', MS.NODEV, options], "mount the container's file system");
+    plan.call(
+      'mount',
+      ['overlay', root.target, 'overlay', MS.NODEV, overlayOptions(root)],
+      "mount the container's file system",
+    );
   }
   plan.call('chdir', ['/'], 'enter /');
   plan.call('close_range', [3, 0xffffffff, 4 /* CLOSE_RANGE_CLOEXEC */], 'close file descriptors');

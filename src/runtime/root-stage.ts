@@ -1,5 +1,5 @@
 /** The container's root: mounted, opened, and at the end made the root of its mount namespace. */
-import type { RootSource } from '../base/root-source.ts';
+import { overlayOptions, type RootSource } from '../base/root-source.ts';
 import type { LaunchPlan } from '../monitor/plan.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, MNT_DETACH, MOUNT_ATTR, MS, O } from '../sys/linux-constants.ts';
 import { FD } from './fds.ts';
@@ -25,27 +25,9 @@ export function appendRootMount(
 /** overlayfs(Documentation/filesystems/overlayfs.rst): `userxattr` is what makes it work without privileges. */
 function mountOverlay(plan: LaunchPlan, root: Extract<RootSource, { kind: 'overlay' }>, target: string): void {
   plan.call('chdir', [root.folder], `enter ${root.folder}`);
-  const options = [
-    `lowerdir=${escapeLayer(root.lower)}`,
-    `upperdir=${escapeOption(root.upper)}`,
-    `workdir=${escapeOption(root.work)}`,
-    'userxattr',
-  ];
-  plan.call(
-    'mount',
-    ['overlay', target, 'overlay', MS.NODEV, options.join(',')],
-    'mount the root file system (overlay)',
-  );
+  const options = overlayOptions(root);
+  plan.call('mount', ['overlay', target, 'overlay', MS.NODEV, options], 'mount the root file system (overlay)');
   plan.call('chdir', ['/'], 'enter /');
-}
-
-function escapeOption(path: string): string {
-  return path.replace(/[\\,]/g, '\\$&');
-}
-
-/** A colon separates lower layers. */
-function escapeLayer(path: string): string {
-  return path.replace(/[\\,:]/g, '\\$&');
 }
 
 /** Makes the working directory where the image has none, as Docker does. */
