@@ -20,6 +20,7 @@ import { EngineError } from './engine-error.ts';
 import { fillVolume } from './fill-volume.ts';
 import { findLower, findSource, type Source } from './lower.ts';
 import { generateName } from './names.ts';
+import { findDriver } from './networking.ts';
 import { createVolume, readVolume } from './volumes.ts';
 
 /** Docker's rule for names. */
@@ -33,7 +34,7 @@ export async function createContainer(context: EngineContext, request: Container
   const name = chooseName(context, request.name);
   const id = randomBytes(32).toString('hex');
   const writable = await chooseWritable(context, request);
-  checkNetwork(context, request);
+  await checkNetwork(context, request);
 
   const config: ContainerConfig = {
     version: 1,
@@ -110,8 +111,9 @@ export async function chooseWritable(context: EngineContext, { storage }: Contai
   );
 }
 
-function checkNetwork({ paths }: EngineContext, { network }: ContainerRequest): void {
-  if (network.startsWith('container:')) findContainer(paths, network.slice('container:'.length));
+async function checkNetwork(context: EngineContext, { network }: ContainerRequest): Promise<void> {
+  if (network.startsWith('container:')) findContainer(context.paths, network.slice('container:'.length));
+  else await findDriver(context, network);
 }
 
 async function fillVolumes(context: EngineContext, config: ContainerConfig): Promise<void> {

@@ -1,7 +1,8 @@
 /** A container's part in a network. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PreparedEndpoint } from '../network/driver.ts';
+import { errorCode } from '../base/error-code.ts';
+import type { NetworkDriver, PreparedEndpoint } from '../network/driver.ts';
 import type { PortMapping } from '../network/port-mapping.ts';
 import type { NetworkNamespace } from '../runtime/launch-input.ts';
 import { findContainer, type Container } from './container.ts';
@@ -23,7 +24,7 @@ export async function joinNetwork(context: EngineContext, container: Container):
   const { id, name } = container.config;
   if (network.startsWith('container:')) return shareNetwork(context, network.slice('container:'.length));
 
-  const driver = (await context.networks()).driver(network);
+  const driver = await findDriver(context, network);
   const hostname = options.hostname ?? id.slice(0, 12);
   const endpoint = await driver.prepare({
     container: id,
@@ -65,4 +66,16 @@ function shareNetwork({ paths }: EngineContext, nameOrId: string): Networking {
     attach: () => undefined,
     leave: () => Promise.resolve(),
   };
+}
+
+/** The driver of a network. Throws NOT_FOUND in Docker's words. */
+export async function findDriver(context: EngineContext, network: string): Promise<NetworkDriver> {
+  const networks = await context.networks();
+  try {
+    return networks.driver(network);
+  } catch (error) {
+    if (errorCode(error) === 'NOT_FOUND')
+      throw new EngineError('NOT_FOUND', (error as Error).message, { cause: error });
+    throw error;
+  }
 }

@@ -6,6 +6,7 @@ import { listContainers, readContainer, type ContainerConfig } from './container
 import type { EngineContext } from './context.ts';
 import { readJson } from '../state/atomic-file.ts';
 import { EngineError } from './engine-error.ts';
+import { findDriver } from './networking.ts';
 import { killAndWait } from './stop.ts';
 import { readVolume, removeVolume } from './volumes.ts';
 
@@ -51,10 +52,19 @@ async function condemn(context: EngineContext, id: string): Promise<'running' | 
   if (container === undefined) return 'gone';
   if (context.running.has(id)) return 'running';
   const { network } = container.config.request;
-  if (!network.startsWith('container:')) await (await context.networks()).driver(network).remove(id);
+  if (!network.startsWith('container:')) await leaveForGood(context, network, id);
   // From here on it is gone for everybody; its name is free.
   renameSync(container.folder, join(paths.containers, `${REMOVED}${id}`));
   return 'condemned';
+}
+
+/** A network that has been removed holds no lease of the container's any more. */
+async function leaveForGood(context: EngineContext, network: string, id: string): Promise<void> {
+  try {
+    await (await findDriver(context, network)).remove(id);
+  } catch (error) {
+    if (!(error instanceof EngineError && error.code === 'NOT_FOUND')) throw error;
+  }
 }
 
 async function removeAnonymousVolumes(context: EngineContext, config: ContainerConfig): Promise<void> {
