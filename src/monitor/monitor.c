@@ -11,26 +11,10 @@
  *
  * It trusts its plan (its own user wrote it) and nothing else: a peer on its socket must be of its own uid.
  */
-#include <asm/unistd.h>
-#include <linux/types.h>
-
-typedef __u8 u8;
-typedef __u16 u16;
-typedef __u32 u32;
-typedef __u64 u64;
-typedef __s32 s32;
-typedef __s64 s64;
+#include "freestanding.h"
+#include "remove-tree.h"
 
 enum { PLAN_FD = 3, STATUS_FD = 4 };
-enum { EPERM = 1, EINTR = 4, ECHILD = 10, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, EPIPE = 32, ENOTEMPTY = 39 };
-enum { O_RDWR_CREAT_CLOEXEC = 02 | 0100 | 02000000, O_WRONLY_CREAT_CLOEXEC = 01 | 0100 | 02000000 };
-/* These differ between the architectures. */
-#if defined(__aarch64__)
-enum { O_FOLDER = 040000 | 0100000 | 02000000 /* O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC */ };
-#else
-enum { O_FOLDER = 0200000 | 0400000 | 02000000 };
-#endif
-enum { AT_FDCWD = -100, AT_REMOVEDIR = 0x200, SIGHUP = 1, SIGKILL = 9, SIGCHLD = 17, POLLIN = 1 };
 
 /* The plan's layout: plan-layout.ts states the same, its test compares both. */
 struct header {
@@ -77,43 +61,6 @@ enum {
 	PSEUDO_FAIL,          /* errno                  report it as this operation's error */
 };
 
-#if defined(__x86_64__)
-static s64 call(long n, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
-{
-	register u64 r10 __asm__("r10") = d;
-	register u64 r8 __asm__("r8") = e;
-	register u64 r9 __asm__("r9") = f;
-	s64 result;
-	__asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-__asm__(".globl _start\n_start:\n\txor %ebp,%ebp\n\tand $-16,%rsp\n\tcall run\n");
-#elif defined(__aarch64__)
-static s64 call(long n, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
-{
-	register u64 x8 __asm__("x8") = n;
-	register u64 x0 __asm__("x0") = a;
-	register u64 x1 __asm__("x1") = b;
-	register u64 x2 __asm__("x2") = c;
-	register u64 x3 __asm__("x3") = d;
-	register u64 x4 __asm__("x4") = e;
-	register u64 x5 __asm__("x5") = f;
-	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-	return (s64)x0;
-}
-__asm__(".globl _start\n_start:\n\tmov x29,#0\n\tmov x30,#0\n\tbl run\n");
-#endif
-#define CALL6(n, a, b, c, d, e, f, ...) call(n, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f))
-#define sys(n, ...) CALL6(__NR_##n, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
-
-/* The compiler may turn loops into these. */
-void *memset(void *to, int value, unsigned long count)
-{
-	for (volatile u8 *p = to; count--; p++) *p = (u8)value;
-	return to;
-}
-
 static __attribute__((noreturn)) void leave(int code)
 {
 	for (;;) sys(exit_group, code);
@@ -123,22 +70,6 @@ static void report(u32 kind, u32 op, s64 value)
 {
 	struct record record = { kind, op, value };
 	sys(sendto, STATUS_FD, &record, sizeof record, 0x4000 /* MSG_NOSIGNAL */, 0, 0);
-}
-
-static char *append(char *to, const char *text)
-{
-	while (*text) *to++ = *text++;
-	*to = 0;
-	return to;
-}
-
-static char *append_number(char *to, u64 value)
-{
-	char digits[24], *p = digits + sizeof digits;
-	*--p = 0;
-	do *--p = (char)('0' + value % 10);
-	while (value /= 10);
-	return append(to, p);
 }
 
 /* execvp(3)'s rule: go on after "not there", remember "not allowed" over it. */
@@ -151,84 +82,6 @@ static s64 exec_first(char **paths, char **argv, char **envp)
 		else if (now != -2 && now != -ENOTDIR) return now;
 	}
 	return error;
-}
-
-static int is_dots(const char *name)
-{
-	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
-}
-
-/* Removes one entry that is no directory with something in it. A mount point is -EBUSY, before all else. */
-static s64 remove_entry(s64 folder, const char *name)
-{
-	s64 result = sys(unlinkat, folder, name, 0);
-	return result == -EISDIR ? sys(unlinkat, folder, name, AT_REMOVEDIR) : result;
-}
-
-/*
- * Opens a directory below to empty it. One that may not be read or written is made so: only a directory gives EACCES
- * here, for a link is refused as such (ELOOP, ENOTDIR) before its permissions are looked at.
- */
-static s64 open_folder(s64 above, const char *name)
-{
-	s64 fd = sys(openat, above, name, O_FOLDER);
-	if (fd == -EACCES && sys(fchmodat, above, name, 0700) == 0) return sys(openat, above, name, O_FOLDER);
-	if (fd >= 0) sys(fchmod, fd, 0700); /* the entries of a read-only one could not be taken out */
-	return fd;
-}
-
-/*
- * Empties a directory with a constant number of fds, however deep the tree: a directory that is not empty is moved up
- * beside the others and emptied in its turn. Never follows a link; a file system mounted below is left alone (EBUSY).
- */
-static s64 remove_tree(s64 top)
-{
-	static u8 entries[4096] __attribute__((aligned(8)));
-	static u8 inner[4096] __attribute__((aligned(8)));
-	char name[24];
-	u64 moved = 0;
-	sys(fchmod, top, 0700);
-	for (;;) {
-		s64 progress = 0, failure = 0, n, m;
-		sys(lseek, top, 0, 0);
-		while ((n = sys(getdents64, top, entries, sizeof entries)) > 0)
-			for (s64 at = 0; at < n; at += *(u16 *)(entries + at + 16)) {
-				char *entry = (char *)entries + at + 19;
-				if (is_dots(entry)) continue;
-				s64 result = remove_entry(top, entry);
-				if (result == 0) {
-					progress = 1;
-					continue;
-				}
-				/* Only a directory with something in it is worth a look inside; what is mounted is not ours. */
-				s64 child = result == -ENOTEMPTY || result == -EEXIST ? open_folder(top, entry) : result;
-				if (child < 0) {
-					failure = child;
-					continue;
-				}
-				while ((m = sys(getdents64, child, inner, sizeof inner)) > 0)
-					for (s64 in = 0; in < m; in += *(u16 *)(inner + in + 16)) {
-						char *below = (char *)inner + in + 19;
-						if (is_dots(below)) continue;
-						s64 left = remove_entry(child, below);
-						if (left == -ENOTEMPTY || left == -EEXIST) {
-							/* A directory that may not be written cannot be given another parent. */
-							s64 inside = open_folder(child, below);
-							if (inside >= 0) sys(close, inside);
-							do append_number(append(name, "~"), moved++);
-							while ((left = sys(renameat2, child, below, top, name, 1 /* NOREPLACE */)) == -EEXIST);
-						}
-						if (left == 0) progress = 1;
-						else failure = left;
-					}
-				sys(close, child);
-				result = sys(unlinkat, top, entry, AT_REMOVEDIR);
-				if (result == 0) progress = 1;
-				else if (failure == 0) failure = result;
-			}
-		if (n < 0) return n;
-		if (!progress) return failure;
-	}
 }
 
 /*
