@@ -158,7 +158,7 @@ describe('what the agent is asked', () => {
   });
 
   test('ids and names are printed, one after the other', async () => {
-    terminal.answer = (method) => (method === 'run' ? { id: 'f'.repeat(64) } : {});
+    terminal.answer = (method) => (method === 'run' ? { id: 'f'.repeat(64), warnings: [] } : {});
     expect((await terminal.trun('run', '-d', 'host')).stdout).toBe(`${'f'.repeat(64)}\n`);
     expect((await terminal.trun('stop', 'a', 'b')).stdout).toBe('a\nb\n');
   });

@@ -29,6 +29,7 @@ export class EngineContext {
   readonly events = new EventEmitter<EngineEvents>();
   /** For what a user of the agent's log should know. */
   readonly log: (message: string) => void;
+  #warned = false;
   #holder: Promise<Holder> | undefined;
   #networks: { readonly holder: Holder; readonly networks: Networks } | undefined;
   readonly #queues = new Map<string, Promise<unknown>>();
@@ -49,6 +50,14 @@ export class EngineContext {
     }
     this.#holder = ensureHolder(this.paths);
     return this.#holder;
+  }
+
+  /** What users should know of this host, once each. */
+  async takeWarnings(): Promise<string[]> {
+    const { map } = await this.holder();
+    if (map.isUnexpected !== true || this.#warned) return [];
+    this.#warned = true;
+    return [`${map.reason ?? ''}: containers have a single user id, yours, shown as root`];
   }
 
   /** The user's networks, in the holder's hub. */

@@ -49,6 +49,8 @@ export interface Started {
   /** Which start this is, and where its output begins in the log's index. */
   readonly starts: number;
   readonly logStart: number;
+  /** What the user should know and has not been told yet. */
+  readonly warnings: readonly string[];
 }
 
 export type RequestName = keyof Requests;

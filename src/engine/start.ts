@@ -27,7 +27,7 @@ export async function startContainer(context: EngineContext, id: string, console
     const { starts, logStart } = container.state;
     // On record as running but not ours: its end could not be recorded, or it could not be taken over.
     if (context.running.has(id) || (container.state.status === 'running' && isAlive(container.state.process)))
-      return { id, starts, logStart };
+      return { id, starts, logStart, warnings: [] };
     try {
       return await launch(context, container, consoleSize);
     } catch (error) {
@@ -81,7 +81,7 @@ async function launch(
         report: (problem) => context.log(`${config.name}: ${problem}`),
       }),
     );
-    return { id, starts: state.starts, logStart: state.logStart };
+    return { id, starts: state.starts, logStart: state.logStart, warnings: await context.takeWarnings() };
   } catch (error) {
     // A first process that still waits for the word goes when its socket ends; one that runs may outlive the monitor.
     monitor?.child.kill('SIGKILL');

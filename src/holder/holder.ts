@@ -93,7 +93,13 @@ async function startHolder(paths: StatePaths, map: IdMap): Promise<Holder> {
     monitor.close();
     if (map.kind !== 'range' || !(error instanceof MapError)) throw error;
     // A host whose newuidmap may not do its work (no setuid bit, nosuid mount) still runs containers with one id.
-    return startHolder(paths, { kind: 'single', uid: single(map.uid), gid: single(map.gid), reason: error.message });
+    return startHolder(paths, {
+      kind: 'single',
+      uid: single(map.uid),
+      gid: single(map.gid),
+      reason: error.message,
+      isUnexpected: true,
+    });
   }
 }
 

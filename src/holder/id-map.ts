@@ -15,6 +15,8 @@ export interface IdMap {
   readonly gid: readonly IdExtent[];
   /** Why there is no range, in words for `doctor`. */
   readonly reason?: string;
+  /** The user has ranges, and something on this host keeps them from use: worth a word to whoever starts a container. */
+  readonly isUnexpected?: boolean;
 }
 
 /** Lines of /etc/subuid or /etc/subgid that belong to a user, by name or number. */
@@ -73,6 +75,12 @@ export function findIdMap(hasMapTools: boolean): IdMap {
   const gids = subordinateIds(readOrEmpty('/etc/subgid'), user);
   if (uids.length === 0) return { ...single, reason: `/etc/subuid has no line for ${username}` };
   if (gids.length === 0) return { ...single, reason: `/etc/subgid has no line for ${username}` };
-  if (!hasMapTools) return { ...single, reason: 'newuidmap and newgidmap are not installed' };
+  if (!hasMapTools) {
+    return {
+      ...single,
+      reason: 'newuidmap and newgidmap are not installed (Debian: package uidmap)',
+      isUnexpected: true,
+    };
+  }
   return { kind: 'range', uid: stacked(uid, uids), gid: stacked(gid, gids) };
 }

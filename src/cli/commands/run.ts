@@ -34,9 +34,10 @@ export const command = defineCommand({
 
 async function runDetached(context: CommandContext, flags: Flags, request: ContainerRequest): Promise<number> {
   using cidFile = claimCidFile(flags.cidfile, context.cwd);
-  const { id } = await withImage(context, imageOptions(flags, request), () =>
+  const { id, warnings } = await withImage(context, imageOptions(flags, request), () =>
     context.ask('run', { request, wait: false }),
   );
+  for (const warning of warnings) context.complain(`WARNING: ${warning}`);
   cidFile?.write(id);
   context.print(id);
   return 0;
@@ -53,7 +54,8 @@ async function runForeground(context: CommandContext, flags: Flags, request: Con
       signals = flags['sig-proxy'] ? new SignalProxy() : undefined;
       return context.open('run', { request, wait: true, ...consoleSize(flags.tty, context) });
     });
-    const { id, logStart } = answer.result;
+    const { id, logStart, warnings } = answer.result;
+    for (const warning of warnings) context.complain(`WARNING: ${warning}`);
     cidFile?.write(id);
     return await stayAttached(context, {
       id,

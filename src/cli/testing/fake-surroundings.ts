@@ -24,7 +24,7 @@ export class FakeTerminal implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'trun-cli-'));
   readonly root = join(this.folder, 'root');
   /** Answers the agent's requests by method; throws what the engine throws. */
-  answer: (method: string, params: never) => unknown = () => ({});
+  answer: (method: string, params: never) => unknown = () => ({ warnings: [] });
 
   async trun(...words: readonly string[]): Promise<Outcome> {
     const [stdout, stderr] = [new Sink(), new Sink()];
