@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { output, run } from './command.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -14,10 +15,12 @@ let count = 0;
 /** A real terminal: a window of a tmux of its own, in which a command runs. */
 export class Terminal implements AsyncDisposable {
   readonly #socket: string;
+  readonly #status: string;
   readonly #env: NodeJS.ProcessEnv;
 
   private constructor(socket: string, env: NodeJS.ProcessEnv) {
     this.#socket = socket;
+    this.#status = `${socket}.status`;
     this.#env = env;
   }
 
@@ -27,7 +30,9 @@ export class Terminal implements AsyncDisposable {
     const size = ['-x', String(options.columns ?? 80), '-y', String(options.rows ?? 24)];
     // The option has to be there before the command ends.
     const keep = ['set-option', '-g', 'remain-on-exit', 'on', ';'];
-    await terminal.#tmux(...keep, 'new-session', '-d', ...size, '--', ...command);
+    // tmux now and then misses the status of a command that ends, so a shell around it writes it down.
+    const recording = ['sh', '-c', 'status=$1; shift; "$@"; echo $? >"$status"', 'sh', terminal.#status];
+    await terminal.#tmux(...keep, 'new-session', '-d', ...size, '--', ...recording, ...command);
     return terminal;
   }
 
@@ -78,19 +83,13 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** Waits for the command's end and returns its exit status. */
-  exitStatus(timeout = 30_000): Promise<number> {
-    return waitFor(
+  async exitStatus(timeout = 30_000): Promise<number> {
+    const text = await waitFor(
       'the command on the terminal to end',
-      async () => {
-        const [dead, status, signal] = (
-          await this.#tmux('display-message', '-p', '#{pane_dead},#{pane_dead_status},#{pane_dead_signal}')
-        ).split(',');
-        // tmux sees the terminal's end before it has the status.
-        if (dead !== '1' || (status === '' && signal === '')) return undefined;
-        return status === '' ? 128 + Number(signal) : Number(status);
-      },
+      () => existsSync(this.#status) && /^\d+\n$/.exec(readFileSync(this.#status, 'utf8'))?.[0],
       { timeout, interval: 100 },
     );
+    return Number(text);
   }
 
   /** Closes the window under the command, as a terminal emulator that is closed does. */
