@@ -1,5 +1,5 @@
 /** Finds and ends what a test left running, wherever it hides: other sessions, other namespaces, other uids. */
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { globSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { waitFor } from './wait-for.ts';
 
 export interface ProcessInfo {
@@ -49,9 +49,25 @@ export function listProcesses(): ProcessInfo[] {
     .flatMap((name) => readProcess(Number(name)) ?? []);
 }
 
+/** proc(5), stat, field 22: tells a process from a later one with the same pid. */
+function readStartTime(pid: number): number | undefined {
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+}
+
+/** The holders on record below `folder`: nothing else of theirs says whose they are. */
+function recordedHolders(folder: string): number[] {
+  return globSync(`${folder}/**/holder.json`).flatMap((file) => {
+    const text = attempt(() => readFileSync(file, 'utf8')) ?? '{}';
+    const { process: found } = JSON.parse(text) as { process?: { pid: number; startTime: number } };
+    return found !== undefined && readStartTime(found.pid) === found.startTime ? [found.pid] : [];
+  });
+}
+
 /**
- * The processes that belong to `folder`: those that name it in their arguments or environment, their descendants, and
- * whoever shares a user namespace with one of these (PID 1 of a container has neither our environment nor our parent).
+ * The processes that belong to `folder`: those that name it in their arguments or environment, the holders on record in
+ * it, their descendants, and whoever shares a user namespace with one of these (PID 1 of a container has neither our
+ * environment nor our parent).
  */
 export function processesOf(folder: string): ProcessInfo[] {
   const all = listProcesses().filter(({ pid }) => pid !== process.pid);
@@ -64,7 +80,10 @@ export function processesOf(folder: string): ProcessInfo[] {
     pids.add(each.pid);
     if (each.userNamespace !== undefined && each.userNamespace !== own) namespaces.add(each.userNamespace);
   }
-  for (const each of all) if (each.command.includes(folder) || each.environment.includes(folder)) add(each);
+  const holders = recordedHolders(folder);
+  for (const each of all) {
+    if (each.command.includes(folder) || each.environment.includes(folder) || holders.includes(each.pid)) add(each);
+  }
   for (let before = -1; before !== found.size;) {
     before = found.size;
     for (const each of all) {

@@ -6,6 +6,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { killUser } from './leftovers.ts';
 import { installMissing } from './packages.ts';
 import type { Stage } from './phases.ts';
 import { append } from './records.ts';
@@ -91,6 +92,9 @@ export async function runAsRoot(records: string, only: readonly string[]): Promi
     await runAs(single, 'nosub', place, only);
     await runAs(undefined, 'root', place, only);
   } finally {
+    for (const { uid, name } of [user, single]) {
+      for (const line of killUser(uid)) console.log(`left running by ${name}, and ended: ${line}`);
+    }
     rmSync(join(copy, '..'), { recursive: true, force: true });
   }
 }
