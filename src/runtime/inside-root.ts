@@ -15,11 +15,29 @@ export function openInRoot(plan: LaunchPlan, path: string, flags: number, option
 }
 
 /** Makes a folder and those above it where they are missing; returns an O_PATH fd. */
-export function folderInRoot(plan: LaunchPlan, path: string, mode = 0o755): Result {
+export function folderInRoot(plan: LaunchPlan, path: string): Result {
+  makeFolder(plan, path);
+  return openInRoot(plan, path, O.PATH | O.DIRECTORY);
+}
+
+/**
+ * The same for the place of a kernel file system, which no link may lead to: what is masked below it later would be
+ * masked somewhere else (CVE-2019-19921).
+ */
+export function properFolderInRoot(plan: LaunchPlan, path: string): Result {
+  makeFolder(plan, path);
+  const how = openHow(O.PATH | O.DIRECTORY | O.CLOEXEC, RESOLVE.IN_ROOT | RESOLVE.NO_SYMLINKS);
+  return plan.call(
+    'openat2',
+    [FD.root, relative(path), how, how.length],
+    `open ${path} in the container (is it a link?)`,
+  );
+}
+
+function makeFolder(plan: LaunchPlan, path: string): void {
   const above = makeParents(plan, path);
   const name = lastName(path);
-  if (name !== undefined) plan.call('mkdirat', [above, name, mode], `create ${path}`, { ignore: true });
-  return openInRoot(plan, path, O.PATH | O.DIRECTORY);
+  if (name !== undefined) plan.call('mkdirat', [above, name, 0o755], `create ${path}`, { ignore: true });
 }
 
 /** Makes an empty file where there is nothing; returns an O_PATH fd of what is there. */

@@ -12,7 +12,7 @@ import {
   OPEN_TREE_CLONE,
 } from '../sys/linux-constants.ts';
 import type { Mount } from '../oci/runtime-spec.ts';
-import { fileInRoot, folderInRoot } from './inside-root.ts';
+import { fileInRoot, folderInRoot, properFolderInRoot } from './inside-root.ts';
 import { parseMountOptions, type MountOptions } from './mount-options.ts';
 import { mountAttr } from './structures.ts';
 
@@ -33,9 +33,13 @@ export function appendMountStage(plan: LaunchPlan, mounts: readonly PlannedMount
     if (isBind(mount)) appendBind(plan, mount, options);
     else if (mount.type === 'cgroup' || mount.type === 'cgroup2') appendCgroup(plan, mount, options);
     else if (mount.type === 'sysfs') appendSysfs(plan, mount, options);
-    else
-      moveTo(plan, makeMount(plan, mount.type ?? 'none', mount.source, options, mount.destination), mount.destination);
+    else appendMount(plan, mount, options);
   }
+}
+
+function appendMount(plan: LaunchPlan, { type = 'none', source, destination }: Mount, options: MountOptions): void {
+  const made = makeMount(plan, type, source, options, destination);
+  moveTo(plan, made, destination, type === 'proc' ? properFolderInRoot : folderInRoot);
 }
 
 function isBind({ type, options = [] }: Mount): boolean {
@@ -63,8 +67,8 @@ function makeMount(
   return plan.call('fsmount', [context, FSMOUNT_CLOEXEC, options.set], action, on);
 }
 
-function moveTo(plan: LaunchPlan, tree: Result, destination: string, isFile = false): void {
-  const target = isFile ? fileInRoot(plan, destination) : folderInRoot(plan, destination);
+function moveTo(plan: LaunchPlan, tree: Result, destination: string, open = folderInRoot): void {
+  const target = open(plan, destination);
   plan.call('move_mount', [tree, '', target, '', MOVE_BY_FD], `mount at ${destination}`);
 }
 
@@ -72,7 +76,9 @@ function appendBind(plan: LaunchPlan, mount: PlannedMount, options: MountOptions
   const source = mount.source ?? '';
   const tree = cloneTree(plan, source, options.recursive);
   changeAttributes(plan, tree, options, `bind ${source} at ${mount.destination}`);
-  moveTo(plan, tree, mount.destination, mount.isFile === true);
+  // The host's sysfs, where the container has the host's network.
+  const folder = mount.destination === '/sys' ? properFolderInRoot : folderInRoot;
+  moveTo(plan, tree, mount.destination, mount.isFile === true ? fileInRoot : folder);
 }
 
 /** A detached copy of what is mounted at a path of the host: open_tree(2). */
@@ -105,13 +111,13 @@ function changeAttributes(
 function appendSysfs(plan: LaunchPlan, mount: Mount, options: MountOptions): void {
   const [bound, done] = [new Label(), new Label()];
   const made = makeMount(plan, 'sysfs', 'sysfs', options, mount.destination, bound);
-  moveTo(plan, made, mount.destination);
+  moveTo(plan, made, mount.destination, properFolderInRoot);
   plan.jump(done);
   plan.place(bound);
   const tree = cloneTree(plan, '/sys', true);
   const restrict = { ...options, set: options.set | MOUNT_ATTR.RDONLY, recursive: true };
   changeAttributes(plan, tree, restrict, `mount the host's sysfs at ${mount.destination}`);
-  moveTo(plan, tree, mount.destination);
+  moveTo(plan, tree, mount.destination, properFolderInRoot);
   plan.place(done);
 }
 

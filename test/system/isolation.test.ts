@@ -3,7 +3,7 @@
  *
  * Runs as: user, root
  */
-import { readlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Result } from '../helpers/command.ts';
@@ -271,4 +271,23 @@ describe('the root file system', () => {
     expect((await shell([], 'echo changed >/etc/passwd; cat /etc/passwd')).stdout).toBe('changed\n');
     expect(await busybox([], 'head', '-n', '1', '/etc/passwd')).toBe('root:x:0:0:root:/root:/bin/sh');
   });
+});
+
+describe('a root file system laid to trap', () => {
+  test.each(['proc', 'sys'])(
+    '/%s as a link is refused, in one line, and nothing is mounted where it leads',
+    async (name) => {
+      const root = join(bed.box.folder, `trap-${name}`);
+      const elsewhere = join(root, 'elsewhere');
+      mkdirSync(elsewhere, { recursive: true });
+      mkdirSync(join(root, 'bin'));
+      copyFileSync('/bin/busybox', join(root, 'bin/sh'));
+      chmodSync(join(root, 'bin/sh'), 0o755);
+      symlinkSync('elsewhere', join(root, name));
+      const { status, stderr } = await bed.box.trun(['run', '--rm', '--rootfs', root, 'sh', '-c', 'true']);
+      expect(status).toBe(125);
+      expect(stderr).toMatch(new RegExp(`^trun: Cannot open /${name} in the container \\(is it a link\\?\\).*\n$`));
+      expect(readdirSync(elsewhere)).toEqual([]);
+    },
+  );
 });
