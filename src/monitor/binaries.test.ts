@@ -8,7 +8,7 @@ const COMPILER = '12.2.0';
 
 const compilers = ['x86_64-linux-gnu-gcc', 'aarch64-linux-gnu-gcc'];
 const hasCompilers = compilers.every(
-  (name) => spawnSync(name, ['-dumpfullversion']).stdout?.toString().trim() === COMPILER,
+  (name) => (spawnSync(name, ['-dumpfullversion']).stdout as Buffer | null)?.toString().trim() === COMPILER,
 );
 
 test.skipIf(!hasCompilers)(
