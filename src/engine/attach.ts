@@ -11,7 +11,7 @@ import type { Container } from './container.ts';
 import { DetachKeys } from './detach-keys.ts';
 import { followLog } from './follow-log.ts';
 import { LogReader } from './log-store.ts';
-import { closeContainerStdin, takeMonitorFds } from './monitor-link.ts';
+import { closeContainerStdin, isMonitorGone, type MonitorFds, takeMonitorFds } from './monitor-link.ts';
 
 export interface AttachOptions {
   /** Absent: the container's stdin is left alone. */
@@ -83,7 +83,9 @@ interface ContainerInput {
 /** The container's stdin, or undefined where it has none open. Terminals follow the window of ours from here on. */
 async function openInput(paths: StatePaths, { config }: Container): Promise<ContainerInput | undefined> {
   const { id, request } = config;
-  const { connection, fds } = takeMonitorFds(paths, id, 'client');
+  const taken = takeFdsIfRunning(paths, id);
+  if (taken === undefined) return undefined;
+  const { connection, fds } = taken;
   closeSync(connection);
   const terminal = request.options.tty === true;
   const [first, second, third] = fds;
@@ -91,6 +93,16 @@ async function openInput(paths: StatePaths, { config }: Container): Promise<Cont
   for (const fd of unwanted) if (fd !== undefined) closeSync(fd);
   if (terminal) return terminalInput(first!);
   return third === undefined ? undefined : pipeInput(third, () => closeContainerStdin(paths, id));
+}
+
+/** Undefined where the container has ended before we came: there is output to read, and nobody to write to. */
+function takeFdsIfRunning(paths: StatePaths, id: string): MonitorFds | undefined {
+  try {
+    return takeMonitorFds(paths, id, 'client');
+  } catch (error) {
+    if (isMonitorGone(error)) return undefined;
+    throw error;
+  }
 }
 
 async function terminalInput(master: number): Promise<ContainerInput> {
