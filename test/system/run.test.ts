@@ -166,6 +166,15 @@ describe('command line', () => {
     expect(await bed.box.ok(words, { input: '' })).toBe('/tmp\n1');
   });
 
+  test('input for a command that does not wait for it', async () => {
+    for (let round = 0; round < 12; round++) {
+      const result = await bed.box.trun(['run', '-i', '--rm', bed.image('busybox'), 'echo', 'done'], {
+        input: 'unread\n',
+      });
+      expect(result).toMatchObject({ status: 0, stdout: 'done\n', stderr: '' });
+    }
+  });
+
   test('the command of the image, its entrypoint, and what replaces them', async () => {
     const features = bed.image('features');
     const asRoot = ['run', '--rm', '-u', '0'];
