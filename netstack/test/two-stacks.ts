@@ -17,6 +17,8 @@ export interface WireOptions extends PairOptions, Faults {
   readonly mtu?: number;
   readonly tcp?: Partial<TcpLimits>;
   readonly ipv6?: boolean;
+  /** The clock. Default: one of the stacks' own, which `run` turns. */
+  readonly timers?: TimerQueue;
 }
 
 export interface TwoStacks {
@@ -30,7 +32,7 @@ export interface TwoStacks {
 }
 
 export function twoStacks(options: WireOptions = {}): TwoStacks {
-  const timers = new TimerQueue();
+  const timers = options.timers ?? new TimerQueue();
   const random = seededRandom(options.seed ?? 1);
   const [one, other] = pair(timers, options);
   const addresses = (options.ipv6 === true ? ['fd00::1', 'fd00::2'] : ['10.0.0.1', '10.0.0.2']).map((text) =>

@@ -9,7 +9,7 @@ const INITIAL_SEGMENTS = 10;
 const MAXIMUM = 16 << 20;
 
 export class Congestion {
-  /** Bytes that may be in flight. */
+  /** Bytes that may be in flight, a whole number. */
   window = 0;
   #threshold = Infinity;
   #mss = 0;
@@ -42,15 +42,19 @@ export class Congestion {
 
   /** Fast recovery begins (RFC 5681, 3.2; RFC 6675, 5 step 4.2). */
   lost(inFlight: number): void {
-    this.#threshold = Math.max(inFlight / 2, 2 * this.#mss);
-    this.window = this.#threshold;
+    this.window = this.#threshold = this.#half(inFlight);
     this.#credit = 0;
   }
 
   /** The retransmission timer expired (RFC 5681, 3.1): `again` when it did for the same segment before. */
   timedOut(inFlight: number, again: boolean): void {
-    if (!again) this.#threshold = Math.max(inFlight / 2, 2 * this.#mss);
+    if (!again) this.#threshold = this.#half(inFlight);
     this.window = this.#mss;
     this.#credit = 0;
+  }
+
+  /** RFC 5681, equation 4. In whole bytes: of a fraction the application would be asked for, and seem to have run dry. */
+  #half(inFlight: number): number {
+    return Math.max(Math.floor(inFlight / 2), 2 * this.#mss);
   }
 }
