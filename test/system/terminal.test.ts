@@ -46,7 +46,9 @@ describe('run -it', () => {
   test('Ctrl-C reaches the foreground process alone, Ctrl-D ends the shell', async () => {
     const terminal = await open(['run', '-it', '--rm', bed.image('busybox'), 'sh']);
     await terminal.shows('/ #');
-    await terminal.enter('sleep 1000; echo ended with $?');
+    // While the shell still edits the line, Ctrl-C is one of its editing keys.
+    await terminal.enter('echo be""gun; sleep 1000; echo ended with $?');
+    await terminal.shows('begun');
     await terminal.press('C-c');
     await terminal.enter('echo still $((1 + 1))');
     await terminal.shows('still 2');
