@@ -35,8 +35,13 @@ function hasSubordinateIds(): boolean {
   );
 }
 
+/** Whether the Debian mirror that this machine's apt uses answers. */
 async function reachesMirror(): Promise<boolean> {
-  const url = 'http://deb.debian.org/debian/dists/bookworm/InRelease';
+  const listed = spawnSync('apt-get', ['indextargets', '--format', '$(REPO_URI)dists/$(RELEASE)/InRelease'], {
+    encoding: 'utf8',
+  });
+  const url = listed.status === 0 ? listed.stdout.split('\n')[0] : undefined;
+  if (url === undefined || url === '') return false;
   const answer = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(8000) }).catch(() => undefined);
   return answer?.ok === true;
 }
