@@ -8,6 +8,7 @@ import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-i
 import { signalProcess } from '../sys/signal-process.ts';
 import { readContainer, type Container, type ContainerState } from './container.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { commandFailure } from './command-failure.ts';
 import { EngineError } from './engine-error.ts';
 import { superviseContainer } from './ending.ts';
 import { createCgroup } from './limits.ts';
@@ -148,19 +149,9 @@ async function awaitExec(
 /** Docker's words for what the launch plan could not do. */
 function toEngineError(error: unknown): EngineError {
   if (error instanceof EngineError) return error;
-  if (error instanceof LaunchError && error.action.startsWith('execute ')) return commandError(error);
+  if (error instanceof LaunchError && error.action.startsWith('execute ')) {
+    return commandFailure(error.action.slice('execute '.length), error.code, error.message, '', { cause: error });
+  }
   const code = (error as { code?: unknown }).code === 'NOT_FOUND' ? 'NOT_FOUND' : 'FAILED';
   return new EngineError(code, (error as Error).message, { cause: error });
-}
-
-function commandError(error: LaunchError): EngineError {
-  const name = error.action.slice('execute '.length);
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
-    const reason = name.includes('/')
-      ? `stat ${name}: no such file or directory`
-      : 'executable file not found in $PATH';
-    return new EngineError('COMMAND_NOT_FOUND', `exec: "${name}": ${reason}`, { cause: error });
-  }
-  const reason = { EACCES: 'permission denied', ENOEXEC: 'exec format error' }[error.code] ?? error.message;
-  return new EngineError('COMMAND_NOT_EXECUTABLE', `exec: "${name}": ${reason}`, { cause: error });
 }

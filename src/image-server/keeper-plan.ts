@@ -1,3 +1,4 @@
+import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
 import { PLAN_FD, STATUS_FD } from '../monitor/plan-layout.ts';
 import { AT_FDCWD, AT_REMOVEDIR, CLONE, MNT_DETACH, MS, O } from '../sys/linux-constants.ts';
@@ -21,7 +22,7 @@ export interface KeeperInput {
 export function keeperPlan({ holderPid, mountPoint, readonly, suid }: KeeperInput): LaunchPlan {
   const plan = new LaunchPlan();
   plan.rename('trun-keeper');
-  joinNamespaces(plan, holderPid);
+  joinNamespaces(plan, holderPid, CLONE.NEWNS);
   plan.call('mkdirat', [AT_FDCWD, mountPoint, 0o755], `create ${mountPoint}`, { ignore: true });
   // A mount whose keeper was killed answers nobody, and would lie below the new one for ever.
   plan.call('umount2', [mountPoint, MNT_DETACH], `unmount ${mountPoint}`, { ignore: true });
@@ -44,14 +45,8 @@ export function keeperPlan({ holderPid, mountPoint, readonly, suid }: KeeperInpu
 /** Takes a mount away from the mount namespace that its keeper lives in. Who uses it already keeps it. */
 export function unmountPlan(keeperPid: number, mountPoint: string): LaunchPlan {
   const plan = new LaunchPlan();
-  joinNamespaces(plan, keeperPid);
+  joinNamespaces(plan, keeperPid, CLONE.NEWNS);
   plan.call('umount2', [mountPoint, MNT_DETACH], `unmount ${mountPoint}`, { ignore: true });
   plan.call('unlinkat', [AT_FDCWD, mountPoint, AT_REMOVEDIR], `remove ${mountPoint}`, { ignore: true });
   return plan;
-}
-
-function joinNamespaces(plan: LaunchPlan, pid: number): void {
-  const found = plan.call('pidfd_open', [pid, 0], 'find the holder process');
-  plan.call('setns', [found, CLONE.NEWUSER | CLONE.NEWNS], "join the holder's namespaces");
-  plan.call('close', [found], 'close the pidfd');
 }

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { overlayOptions, type RootSource } from '../base/root-source.ts';
 import { processEntry } from '../base/install.ts';
 import type { Holder } from '../holder/holder.ts';
+import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
 import { startMonitor } from '../monitor/start.ts';
 import { CLONE, MS } from '../sys/linux-constants.ts';
@@ -54,8 +55,7 @@ export async function runInside(holder: Holder, root: InsideRoot, task: WithoutR
 
 function insidePlan(holder: Holder, root: InsideRoot, task: string): LaunchPlan {
   const plan = new LaunchPlan();
-  const found = plan.call('pidfd_open', [holder.process.pid, 0], 'find the holder process');
-  plan.call('setns', [found, CLONE.NEWUSER | CLONE.NEWNS], "join the holder's namespaces");
+  joinNamespaces(plan, holder.process.pid, CLONE.NEWNS);
   plan.call('setresgid', [0, 0, 0], 'become group 0 of the user namespace');
   plan.call('setresuid', [0, 0, 0], 'become user 0 of the user namespace');
   if (root.kind === 'overlay') {

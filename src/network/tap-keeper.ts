@@ -3,6 +3,7 @@
  * that serves it. The network process takes the descriptor by pidfd_getfd: the keeper lives in a user namespace that the
  * user owns, which gives access whatever Yama says.
  */
+import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
 import { PLAN_FD, STATUS_FD } from '../monitor/plan-layout.ts';
 import { startMonitor } from '../monitor/start.ts';
@@ -32,9 +33,7 @@ export function endTapKeeper(keeper: ProcessIdentity): void {
 
 function tapKeeperPlan(holderPid: number): LaunchPlan {
   const plan = new LaunchPlan();
-  const holder = plan.call('pidfd_open', [holderPid, 0], 'find the holder process');
-  plan.call('setns', [holder, CLONE.NEWUSER | CLONE.NEWNET], "join the holder's namespaces");
-  plan.call('close', [holder], 'close the pidfd');
+  joinNamespaces(plan, holderPid, CLONE.NEWNET);
   const tun = plan.call('openat', [AT_FDCWD, '/dev/net/tun', O.RDWR | O.CLOEXEC, 0], 'open /dev/net/tun');
   plan.call('dup3', [tun, keeperTunFd, O.CLOEXEC], 'keep /dev/net/tun');
   plan.call('close', [tun], 'close /dev/net/tun');

@@ -3,6 +3,7 @@
  * itself (CLONE_PARENT), so that the monitor, which has stayed in the host's namespaces, is its parent.
  */
 import { appendMappedClone } from '../monitor/mapped-clone.ts';
+import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import type { LaunchPlan } from '../monitor/plan.ts';
 import { AT_FDCWD, CLONE, O } from '../sys/linux-constants.ts';
 import type { LaunchInput } from './launch-input.ts';
@@ -20,10 +21,9 @@ export function appendJoinerStage(plan: LaunchPlan, input: LaunchInput): void {
           'open the network namespace to join',
         )
       : undefined;
-  const holder = plan.call('pidfd_open', [holderPid, 0], 'find the holder process');
   // A namespace of the hub is only a place to start from: the container's own is made below.
   const hub = network.kind === 'host' ? 0 : CLONE.NEWNET;
-  plan.call('setns', [holder, CLONE.NEWUSER | CLONE.NEWNS | hub], "join the holder's namespaces");
+  joinNamespaces(plan, holderPid, CLONE.NEWNS | hub);
   if (theirNetwork !== undefined) plan.call('setns', [theirNetwork, CLONE.NEWNET], 'join the network namespace');
 
   const own = network.kind === 'new' ? CLONE.NEWNET : 0;

@@ -1,6 +1,7 @@
 import { closeSync, createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { Holder } from '../holder/holder.ts';
+import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import { Label, LaunchPlan } from '../monitor/plan.ts';
 import { startMonitor } from '../monitor/start.ts';
 import { AT_FDCWD, CLONE, O, RESOLVE } from '../sys/linux-constants.ts';
@@ -19,8 +20,7 @@ export async function readMountedText(
 ): Promise<string> {
   const plan = new LaunchPlan();
   const none = new Label();
-  const found = plan.call('pidfd_open', [holder.process.pid, 0], 'find the holder process');
-  plan.call('setns', [found, CLONE.NEWUSER | CLONE.NEWNS], "join the holder's namespaces");
+  joinNamespaces(plan, holder.process.pid, CLONE.NEWNS);
   const root = plan.call('openat', [AT_FDCWD, mountPoint, O.PATH | O.DIRECTORY, 0], `open ${mountPoint}`);
   const how = openHow(O.RDONLY | O.NONBLOCK | O.NOCTTY, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS);
   const file = plan.call('openat2', [root, path.replace(/^\/+/, ''), how, how.length], `open ${path}`, {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Holder } from '../holder/holder.ts';
 import { appendMappedClone } from '../monitor/mapped-clone.ts';
+import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
 import { startMonitor } from '../monitor/start.ts';
 import { readJson, writeJson } from '../state/atomic-file.ts';
@@ -46,8 +47,7 @@ export async function probeKernelOverlay(paths: StatePaths, holder: Holder): Pro
 /** As a container does it: in a user namespace of its own, with a file made, one deleted and a folder replaced. */
 function overlayPlan({ process, map }: Holder, folder: string): LaunchPlan {
   const plan = new LaunchPlan();
-  const holder = plan.call('pidfd_open', [process.pid, 0], 'find the holder process');
-  plan.call('setns', [holder, CLONE.NEWUSER | CLONE.NEWNS], "join the holder's namespaces");
+  joinNamespaces(plan, process.pid, CLONE.NEWNS);
   plan.call('chdir', [folder], `enter ${folder}`);
   for (const name of ['file', 'folder']) {
     const mode = name === 'file' ? S_IF.REG | 0o644 : 0o755;

@@ -1,13 +1,13 @@
 import type { Holder } from '../holder/holder.ts';
+import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import { Label, LaunchPlan } from '../monitor/plan.ts';
 import { startMonitor } from '../monitor/start.ts';
-import { AT_FDCWD, AT_REMOVEDIR, CLONE, O } from '../sys/linux-constants.ts';
+import { AT_FDCWD, AT_REMOVEDIR, O } from '../sys/linux-constants.ts';
 
 /** Removes folders whose files may belong to any id of the user's map: as root of the holder's user namespace. */
 export async function removeTrees(holder: Holder, folders: readonly string[]): Promise<void> {
   const plan = new LaunchPlan();
-  const found = plan.call('pidfd_open', [holder.process.pid, 0], 'find the holder process');
-  plan.call('setns', [found, CLONE.NEWUSER], "join the holder's user namespace");
+  joinNamespaces(plan, holder.process.pid, 0);
   for (const folder of folders) {
     const next = new Label();
     const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;

@@ -8,6 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import tty from 'node:tty';
 import { DetachKeys } from '../../engine/detach-keys.ts';
+import { commandFailure } from '../../engine/command-failure.ts';
 import { EngineError } from '../../engine/engine-error.ts';
 import type { ExecRequest } from '../../engine/requests.ts';
 import { exitCodeOf } from '../../engine/running-container.ts';
@@ -115,20 +116,7 @@ function readRecord(record: Buffer, { args }: ExecRequest): number {
   const value = Number(record.readBigInt64LE(RECORD.value));
   if (record.readUInt32LE(RECORD.kind) === RECORD_KIND.exit) return exitCodeOf(value);
   const [code, text] = describeErrno(value);
-  const name = args[0] ?? '';
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    const reason = name.includes('/')
-      ? `stat ${name}: no such file or directory`
-      : 'executable file not found in $PATH';
-    throw new EngineError(
-      'COMMAND_NOT_FOUND',
-      `exec failed: unable to start container process: exec: "${name}": ${reason}`,
-    );
-  }
-  throw new EngineError(
-    'COMMAND_NOT_EXECUTABLE',
-    `exec failed: unable to start container process: exec: "${name}": ${text}`,
-  );
+  throw commandFailure(args[0] ?? '', code, text, 'exec failed: unable to start container process: ');
 }
 
 class PipeSession implements Session {
