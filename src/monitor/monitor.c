@@ -5,7 +5,7 @@
  * the first operation on: raw system calls whose arguments are numbers, addresses inside the plan or results of earlier
  * operations, and the few things that no single system call does (the PSEUDO numbers below). A clone-like operation goes
  * on in the child at another place of the list, so one plan holds what the monitor, the joiner and a container's PID 1 do.
- * Progress and errors are reported as 16-byte records on the socket fd 4. The program never allocates, has no libc and
+ * Progress and errors are reported as 16-byte records on the socket fd 4, or on what a plan names in its place. The program never allocates, has no libc and
  * reads nothing but its plan, so it can run between clone and exec, where no JavaScript can, and costs 12 KB of memory
  * while it waits for a container.
  *
@@ -59,6 +59,7 @@ enum {
 	PSEUDO_INIT,          /* child                  be PID 1 */
 	PSEUDO_REMOVE_TREE,   /* directory fd           remove all that is in it */
 	PSEUDO_FAIL,          /* errno                  report it as this operation's error */
+	PSEUDO_STATUS,        /* fd                     report there from now on */
 };
 
 static __attribute__((noreturn)) void leave(int code)
@@ -66,10 +67,10 @@ static __attribute__((noreturn)) void leave(int code)
 	for (;;) sys(exit_group, code);
 }
 
-static void report(u32 kind, u32 op, s64 value)
+static void report(s64 status, u32 kind, u32 op, s64 value)
 {
 	struct record record = { kind, op, value };
-	sys(sendto, STATUS_FD, &record, sizeof record, 0x4000 /* MSG_NOSIGNAL */, 0, 0);
+	sys(sendto, status, &record, sizeof record, 0x4000 /* MSG_NOSIGNAL */, 0, 0);
 }
 
 /* execvp(3)'s rule: go on after "not there", remember "not allowed" over it. */
@@ -229,7 +230,7 @@ static __attribute__((noreturn)) void supervise(struct supervision *s, s64 joine
 }
 
 /* Waits for what the joiner cloned beside us, and reports how it ended. */
-static __attribute__((noreturn)) void reap(s64 joiner)
+static __attribute__((noreturn)) void reap(s64 report_to, s64 joiner)
 {
 	s32 status;
 	for (;;) {
@@ -240,7 +241,7 @@ static __attribute__((noreturn)) void reap(s64 joiner)
 			if (status) leave(127);
 			continue;
 		}
-		report(RECORD_EXIT, 0, status);
+		report(report_to, RECORD_EXIT, 0, status);
 		leave(0);
 	}
 }
@@ -275,7 +276,7 @@ static u64 argument(u8 *plan, struct op *ops, struct op *op, int i)
 
 __attribute__((noreturn, used)) void run(void)
 {
-	s64 size = sys(lseek, PLAN_FD, 0, 2);
+	s64 size = sys(lseek, PLAN_FD, 0, 2), status = STATUS_FD;
 	u8 *plan = (u8 *)sys(mmap, 0, size, 3 /* READ|WRITE */, 2 /* PRIVATE */, PLAN_FD, 0);
 	struct header *header = (struct header *)plan;
 	if ((u64)plan > -4096ul || header->magic != MAGIC || header->size != size) leave(125);
@@ -290,17 +291,18 @@ __attribute__((noreturn, used)) void run(void)
 		s64 result = 0;
 		for (int i = 0; i < 6; i++) a[i] = argument(plan, ops, op, i);
 		switch (op->number) {
-		case PSEUDO_NOTE: report(RECORD_NOTE, at, (s64)a[0]); break;
+		case PSEUDO_NOTE: report(status, RECORD_NOTE, at, (s64)a[0]); break;
 		case PSEUDO_PROC_PATH:
 			append(append(append_number(append((char *)a[0], "/proc/"), a[1]), "/"), (char *)a[2]);
 			break;
 		case PSEUDO_EXEC: result = exec_first((char **)a[0], (char **)a[1], (char **)a[2]); break;
 		case PSEUDO_JUMP: at = (u32)op->jump; continue;
 		case PSEUDO_SUPERVISE: supervise((struct supervision *)a[0], (s64)a[1]);
-		case PSEUDO_REAP: reap((s64)a[0]);
+		case PSEUDO_REAP: reap(status, (s64)a[0]);
 		case PSEUDO_INIT: be_init((s64)a[0]);
 		case PSEUDO_REMOVE_TREE: result = remove_tree((s64)a[0]); break;
 		case PSEUDO_FAIL: result = -(s64)a[0]; break;
+		case PSEUDO_STATUS: status = (s64)a[0]; break;
 		default:
 			do result = call(op->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 			while (result == -EINTR);
@@ -312,7 +314,7 @@ __attribute__((noreturn, used)) void run(void)
 				at = (u32)op->jump;
 				continue;
 			}
-			report(RECORD_ERROR, at, -result);
+			report(status, RECORD_ERROR, at, -result);
 			leave(127);
 		}
 		at = result == 0 && op->flags & FLAG_CHILD ? (u32)op->jump : at + 1;

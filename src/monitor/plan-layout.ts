@@ -55,6 +55,7 @@ export const PSEUDO = {
   init: 0xf006,
   remove_tree: 0xf007,
   fail: 0xf008,
+  status: 0xf009,
 } as const;
 
 export type PseudoName = keyof typeof PSEUDO;
