@@ -31,7 +31,7 @@ test.skipIf(!supported)(
     const sum = execFileSync('sha256sum', [join(source, 'd', 'large')], { encoding: 'utf8' }).slice(0, 64);
     const output = sandbox.run(`
     set -e
-    mkdir "$D/upper" "$D/work" "$D/merged"
+    mkdir "$D/work" "$D/merged"
     mount -t overlay overlay -o "userxattr,lowerdir=$M::${packed.files},upperdir=$D/upper,workdir=$D/work" "$D/merged"
     cd "$D/merged/d"
     sha256sum large | cut -c -64

@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packDirectory } from '../support/pack-directory.ts';
-import { UnionSandbox } from './union-sandbox.ts';
+import { Sandbox } from '../support/sandbox.ts';
 
 const [major, minor] = release().split('.').map(Number) as [number, number];
 const hasResend = major > 6 || (major === 6 && minor >= 9);
@@ -52,7 +52,7 @@ END`,
 describe.skipIf(!hasResend).each(['directory', 'tree'] as const)(
   'over a lower layer of kind %s (Linux 6.9)',
   (kind) => {
-    const sandbox = new UnionSandbox();
+    const sandbox = new Sandbox();
     let argv: string[];
 
     beforeAll(async () => {
@@ -65,7 +65,7 @@ describe.skipIf(!hasResend).each(['directory', 'tree'] as const)(
         });
         argv = ['--tree', index, '--files', files];
       }
-      await sandbox.start(...argv);
+      await sandbox.startUnion(...argv);
     });
 
     afterAll(async () => {
@@ -75,7 +75,7 @@ describe.skipIf(!hasResend).each(['directory', 'tree'] as const)(
     test(`${kills} kills under load`, async () => {
       const running = Object.entries(workers).map(async ([name, script]) => ({
         name,
-        ...(await sandbox.spawn(script)),
+        ...(await sandbox.runBeside(script)),
       }));
       for (let kill = 1; kill <= kills; kill++) {
         await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 300));
@@ -93,11 +93,11 @@ describe.skipIf(!hasResend).each(['directory', 'tree'] as const)(
       const look = `cd "$M"; find . -printf '%p %i %m %n %s %T@ %l\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum`;
       const before = sandbox.run(look);
       await sandbox.unmount();
-      await sandbox.start(...argv);
+      await sandbox.startUnion(...argv);
       expect(sandbox.run(look)).toBe(before);
       sandbox.run('rm -rf "$M/own" "$M/log" "$M/whole" "$M"/t*.tar');
       await sandbox.unmount();
-      await sandbox.start(...argv);
+      await sandbox.startUnion(...argv);
       expect(sandbox.prepare('find "$D/upper/data" -type f')).toBe('');
     });
   },

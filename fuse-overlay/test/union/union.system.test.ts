@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packDirectory } from '../support/pack-directory.ts';
-import { UnionSandbox } from './union-sandbox.ts';
+import { Sandbox } from '../support/sandbox.ts';
 
 const fillLower = `
   cd "$D/lower"
@@ -19,23 +19,23 @@ const listing = String.raw`find . -not -type d -printf '%p %y %m %n %s %T@ %l\n'
 
 const kinds = ['directory', 'directories', 'tree'] as const;
 
-async function mount(sandbox: UnionSandbox, kind: (typeof kinds)[number], ...more: string[]): Promise<void> {
+async function mount(sandbox: Sandbox, kind: (typeof kinds)[number], ...more: string[]): Promise<void> {
   if (kind === 'tree') {
     const { index, files } = join2(sandbox);
-    await sandbox.start('--tree', index, '--files', files, ...more);
+    await sandbox.startUnion('--tree', index, '--files', files, ...more);
   } else {
     const lower = kind === 'directory' ? sandbox.path('lower') : `${sandbox.path('top')}:${sandbox.path('lower')}`;
-    await sandbox.start('--lower', lower, ...more);
+    await sandbox.startUnion('--lower', lower, ...more);
   }
 }
 
-function join2(sandbox: UnionSandbox): { index: string; files: string } {
+function join2(sandbox: Sandbox): { index: string; files: string } {
   const packed = join(sandbox.directory, 'packed');
   return { index: join(packed, 'index'), files: join(packed, 'files') };
 }
 
 describe.each(kinds)('over a lower layer of kind %s', (kind) => {
-  const sandbox = new UnionSandbox();
+  const sandbox = new Sandbox();
 
   beforeAll(async () => {
     sandbox.prepare(fillLower);
@@ -112,7 +112,7 @@ describe.each([
   { kind: 'write-through', writeback: [] },
   { kind: 'write-back', writeback: ['--writeback'] },
 ])('what programs rely on, $kind', ({ writeback }) => {
-  const sandbox = new UnionSandbox();
+  const sandbox = new Sandbox();
 
   beforeAll(async () => {
     sandbox.prepare(`${fillLower}; cp /bin/sleep usr/lib/sleep; chmod 755 usr/lib/echo`);
@@ -280,16 +280,16 @@ print(len(odd), len(set(odd)))
 });
 
 describe('on a disk that is full', () => {
-  const sandbox = new UnionSandbox();
+  const sandbox = new Sandbox();
 
   beforeAll(async () => {
-    process.env['UNION_TMPFS'] = 'size=2m,nr_inodes=2000';
+    process.env['UPPER_TMPFS'] = 'size=2m,nr_inodes=2000';
     sandbox.prepare(fillLower);
     await mount(sandbox, 'directory');
   });
 
   afterAll(async () => {
-    delete process.env['UNION_TMPFS'];
+    delete process.env['UPPER_TMPFS'];
     await sandbox.end();
   });
 
@@ -318,7 +318,7 @@ describe('on a disk that is full', () => {
 });
 
 describe('several lower directories', () => {
-  const sandbox = new UnionSandbox();
+  const sandbox = new Sandbox();
 
   beforeAll(async () => {
     sandbox.prepare(`${fillLower}; cd "$D/top"; mkdir -p etc usr/share opaque whited; echo top > etc/both; echo only > etc/top;
