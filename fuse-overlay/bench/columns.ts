@@ -3,10 +3,14 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { MountRequest } from './mount-server.ts';
 
 export interface Column {
   readonly name: string;
-  readonly writable: boolean;
+  /** Where it can be written: everywhere, or (the bare directory) in rows that need nothing of the tree. */
+  readonly writable: boolean | 'elsewhere';
+  /** Measured only when asked for by name. */
+  readonly extra?: true;
   /** Makes the tree appear on `mountpoint`, fresh; `scratch` is an empty directory of the column's own. */
   mount(mountpoint: string, scratch: string): Promise<string>;
   unmount(mountpoint: string): void;
@@ -14,28 +18,39 @@ export interface Column {
   serverCpu(): number;
 }
 
+/** A process of mount-server.ts. `profile`: name of a folder for a CPU profile. */
 export class MountServer {
   readonly #process: ChildProcess;
 
-  constructor() {
+  constructor(profile: string | undefined) {
     const argv = [join(import.meta.dirname, 'mount-server.ts')];
-    const profile = process.env['PROFILE'] ? ['--cpu-prof', `--cpu-prof-dir=${process.env['PROFILE']}`] : [];
-    this.#process = spawn(process.execPath, [...profile, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const options = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profile}`];
+    this.#process = spawn(process.execPath, [...options, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] });
   }
 
-  /** `direct`: from how many bytes on files lead an overlay to the store; 0: none. */
-  async mount(index: string, files: string, mountpoint: string, direct = 0): Promise<void> {
-    this.#process.stdin!.write(`${index} ${files} ${mountpoint} ${direct}\n`);
-    await once(this.#process.stdout!, 'data');
+  async mount(request: MountRequest): Promise<void> {
+    this.#process.stdin!.write(`${JSON.stringify(request)}\n`);
+    await Promise.race([once(this.#process.stdout!, 'data'), once(this.#process, 'exit')]);
+    if (this.#process.exitCode !== null) throw new Error('the mount server died');
   }
 
   get cpu(): number {
     return cpuSeconds(this.#process.pid!);
   }
 
+  /** Private memory in MB: what it has written to, without pages of files, which can be dropped and read again. */
+  get memory(): number {
+    return privateMemory(this.#process.pid!);
+  }
+
   end(): void {
     this.#process.stdin!.end();
   }
+}
+
+export function privateMemory(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  return Number(/^Private_Dirty:\s+(\d+)/m.exec(rollup)?.[1]) / 1024;
 }
 
 function cpuSeconds(pid: number): number {
@@ -55,34 +70,54 @@ function unmount(path: string): void {
   execFileSync('umount', [path]);
 }
 
+export interface Servers {
+  readonly images: MountServer;
+  readonly writable: MountServer;
+}
+
+/** `direct`: from how many bytes on files lead an overlay to the store, in the columns that have that. */
 export function columns(
   source: string,
   tree: { index: string; files: string },
-  server: MountServer,
+  { images, writable }: Servers,
   direct: number,
 ): Column[] {
-  function overlayOnTree(name: string, from: number): Column {
+  function kernelWritable(name: string, from?: number): Column {
     return {
       name,
+      ...(from !== undefined && { extra: true }),
       writable: true,
       async mount(mountpoint, scratch) {
         const below = `${mountpoint}.tree`;
         mkdirSync(below, { recursive: true });
-        await server.mount(tree.index, tree.files, below, from);
-        mountOverlay(from > 0 ? `${below}::${tree.files}` : below, mountpoint, scratch);
+        await images.mount({ ...tree, mountpoint: below, ...(from !== undefined && { direct: from }) });
+        mountOverlay(from === undefined ? below : `${below}::${tree.files}`, mountpoint, scratch);
         return mountpoint;
       },
       unmount(mountpoint) {
         unmount(mountpoint);
         unmount(`${mountpoint}.tree`);
       },
-      serverCpu: () => server.cpu,
+      serverCpu: () => images.cpu,
+    };
+  }
+  function fuseWritable(name: string, writeback: boolean): Column {
+    return {
+      name,
+      ...(writeback && { extra: true }),
+      writable: true,
+      async mount(mountpoint, scratch) {
+        await writable.mount({ ...tree, mountpoint, upper: join(scratch, 'layer'), writeback });
+        return mountpoint;
+      },
+      unmount,
+      serverCpu: () => writable.cpu,
     };
   }
   return [
     {
       name: 'bare',
-      writable: false,
+      writable: 'elsewhere',
       mount: () => Promise.resolve(source),
       unmount: () => undefined,
       serverCpu: noServer,
@@ -102,14 +137,16 @@ export function columns(
       name: 'image tree',
       writable: false,
       async mount(mountpoint) {
-        await server.mount(tree.index, tree.files, mountpoint);
+        await images.mount({ ...tree, mountpoint });
         return mountpoint;
       },
       unmount,
-      serverCpu: () => server.cpu,
+      serverCpu: () => images.cpu,
     },
-    overlayOnTree('overlay on tree', 0),
-    overlayOnTree('direct', direct),
+    kernelWritable('kernel writable'),
+    kernelWritable('kernel writable, direct', direct),
+    fuseWritable('FUSE writable', false),
+    fuseWritable('FUSE writable, writeback', true),
   ];
 }
 
@@ -130,9 +167,7 @@ function fuseOverlayfs(source: string): Column {
       }
       return mountpoint;
     },
-    unmount(mountpoint) {
-      unmount(mountpoint);
-    },
+    unmount,
     serverCpu: () => cpuSeconds(pid),
   };
 }

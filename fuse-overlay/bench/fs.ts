@@ -1,18 +1,25 @@
 /**
- * Compares the image tree, alone and under kernel overlayfs, with the bare directory, kernel overlayfs and fuse-overlayfs:
+ * Compares trun's file systems with the bare directory, kernel overlayfs and fuse-overlayfs, on the same tree:
  *
- *   node --conditions=source fuse-overlay/bench/fs.ts --source DIR [--rounds 5] [--large MIB] [--columns a,b] [--rows a,b]
+ *   npm run bench:fs -- [--source DIR] [--rounds 5] [--large MIB] [--columns a,b] [--rows a,b] [--out FILE.md]
+ *                       [--packages DIR --install 'gcc make'] [--npm DIR]
  *
- * as an ordinary user. Columns are interleaved; it prints medians of wall seconds, CPU seconds of client and server, and
- * ratios to kernel overlayfs and to fuse-overlayfs. The columns' server has served the tree before (a long-lived process).
+ * `--rows` and `--columns` take parts of names. As an ordinary user; `cold` rows need root (they drop the machine's caches) and
+ * are left out otherwise. Some rows need what is given (fixtures.ts): Debian packages and a tree that is a Debian root file
+ * system, a project for `npm ci`. The work directory is made in TMPDIR.
+ *
+ * Columns are interleaved, round by round; the servers are processes that live as long as the bench. The table says the medians
+ * of wall seconds, in parentheses CPU seconds of client and server together; `--out` writes it to a file, too.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packDirectory } from '../test/support/pack-directory.ts';
 import { MountServer, columns, emptyDirectory, type Column } from './columns.ts';
+import { makeFixtures } from './fixtures.ts';
+import { table, type Sample } from './report.ts';
 import { rows, type Row } from './rows.ts';
 
 const { values } = parseArgs({
@@ -20,18 +27,18 @@ const { values } = parseArgs({
     source: { type: 'string', default: '/usr/share' },
     rounds: { type: 'string', default: '5' },
     large: { type: 'string', default: '256' },
-    columns: { type: 'string' },
     direct: { type: 'string', default: '131072' },
+    packages: { type: 'string' },
+    install: { type: 'string', default: 'gcc libc6-dev make' },
+    npm: { type: 'string' },
+    columns: { type: 'string' },
     rows: { type: 'string' },
+    out: { type: 'string' },
     inside: { type: 'boolean', default: false },
   },
 });
 
-interface Sample {
-  wall: number;
-  client: number;
-  server: number;
-}
+const dropCaches = '/proc/sys/vm/drop_caches';
 
 if (values.inside) await main();
 else {
@@ -41,55 +48,92 @@ else {
 
 async function main(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'fuse-overlay-bench-'));
-  const source = join(work, 'source');
-  execFileSync('cp', ['-dR', '--preserve=mode,timestamps,links', values.source, source], { stdio: 'inherit' });
-  copyFileSync('/bin/true', join(source, 'bench.true'));
-  writeLarge(join(source, 'bench.large'), Number(values.large));
-  makeArchive(work);
-  const tree = packDirectory(source, join(work, 'packed'), { owner: { uid: 0, gid: 0 } });
-  const server = new MountServer();
-  const wantedColumns = columns(source, tree, server, Number(values.direct)).filter(({ name }) =>
-    wanted(values.columns, name),
-  );
-  const wantedRows = rows.filter(({ name }) => wanted(values.rows, name));
-  const samples = new Map<string, Sample[]>();
+  const profile = process.env['PROFILE'];
+  const servers = { images: new MountServer(profile), writable: new MountServer(profile) };
   try {
-    for (let round = 0; round <= Number(values.rounds); round++) {
-      for (const column of wantedColumns) {
-        const results = await runColumn(column, wantedRows, work);
-        // Round 0 warms the page cache of the source and the server.
-        for (const [row, sample] of round === 0 ? [] : results) {
-          const key = `${row.name}/${column.name}`;
-          samples.set(key, [...(samples.get(key) ?? []), sample]);
-        }
-      }
-    }
+    const source = makeFixtures(work, {
+      ...values,
+      large: Number(values.large),
+      packages: values.packages,
+      npm: values.npm,
+    });
+    const tree = packDirectory(source, join(work, 'packed'), { owner: { uid: 0, gid: 0 } });
+    const shownColumns = columns(source, tree, servers, Number(values.direct)).filter(({ name, extra }) =>
+      values.columns === undefined ? !extra : wanted(values.columns, name),
+    );
+    const shownRows = rows.filter((row) => wanted(values.rows, row.name) && canRun(row, work));
+    const samples = await measure(shownColumns, shownRows, work);
+    const names = shownColumns.map(({ name }) => name);
+    const text = table(shownRows, names, samples);
+    const memory = `Private memory after that: image server ${servers.images.memory.toFixed(1)} MB, server of writable layers ${servers.writable.memory.toFixed(1)} MB.\n`;
+    process.stdout.write(`${text}\n${memory}`);
+    if (values.out !== undefined) writeFileSync(values.out, `${text}\n${memory}`);
   } finally {
-    server.end();
+    for (const server of Object.values(servers)) server.end();
     emptyDirectory(work);
     rmSync(work, { recursive: true });
   }
-  print(wantedColumns, wantedRows, samples);
 }
 
 function wanted(list: string | undefined, name: string): boolean {
   return list === undefined || list.split(',').some((part) => name.includes(part));
 }
 
-async function runColumn(column: Column, wantedRows: readonly Row[], work: string): Promise<[Row, Sample][]> {
+function canRun(row: Row, work: string): boolean {
+  if (row.needs !== undefined && !existsSync(join(work, row.needs))) return leftOut(row, `there is no ${row.needs}`);
+  return row.state === 'cold' && !canDropCaches() ? leftOut(row, 'only root drops caches') : true;
+}
+
+function leftOut(row: Row, reason: string): false {
+  process.stderr.write(`${row.name}: left out, ${reason}\n`);
+  return false;
+}
+
+function canDropCaches(): boolean {
+  try {
+    accessSync(dropCaches, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function measure(
+  shownColumns: readonly Column[],
+  shownRows: readonly Row[],
+  work: string,
+): Promise<Map<string, Map<string, Sample[]>>> {
+  const samples = new Map(shownRows.map(({ name }) => [name, new Map<string, Sample[]>()]));
+  for (let round = 0; round <= Number(values.rounds); round++) {
+    for (const column of shownColumns) {
+      const results = await runColumn(column, shownRows, work);
+      // Round 0 warms the page cache of the source and the servers.
+      for (const [row, sample] of round === 0 ? [] : results) {
+        const cells = samples.get(row.name)!;
+        cells.set(column.name, [...(cells.get(column.name) ?? []), sample]);
+      }
+    }
+  }
+  return samples;
+}
+
+async function runColumn(column: Column, shownRows: readonly Row[], work: string): Promise<[Row, Sample][]> {
   const mountpoint = join(work, 'mnt');
   const results: [Row, Sample][] = [];
   let at: string | undefined;
-  for (const row of wantedRows) {
-    if (row.writes && !column.writable) continue;
-    if (row.fresh || at === undefined) {
+  for (const row of shownRows) {
+    if (row.writes && (column.writable === false || (column.writable === 'elsewhere' && row.writes !== 'elsewhere')))
+      continue;
+    if (row.state !== undefined || at === undefined) {
       if (at !== undefined) column.unmount(mountpoint);
       mkdirSync(mountpoint, { recursive: true });
       at = await column.mount(mountpoint, emptyDirectory(join(work, 'scratch')));
     }
-    if (row.before) run(row.before, at, work);
+    const target = column.writable === 'elsewhere' && row.writes ? join(work, 'scratch') : at;
+    if (row.before) run(row.before, target, work);
+    if (row.state === 'cold') dropAllCaches();
     const serverBefore = column.serverCpu();
-    const sample = run(row.script, at, work);
+    const sample = run(row.script, target, work);
     sample.server = column.serverCpu() - serverBefore;
     results.push([row, sample]);
   }
@@ -97,13 +141,16 @@ async function runColumn(column: Column, wantedRows: readonly Row[], work: strin
   return results;
 }
 
-function run(script: string, mountpoint: string, scratch: string): Sample {
-  const env = { ...process.env, M: mountpoint, S: scratch };
+function dropAllCaches(): void {
+  spawnSync('sync');
+  writeFileSync(dropCaches, '3');
+}
+
+function run(script: string, mountpoint: string, work: string): Sample {
+  const env = { ...process.env, M: mountpoint, W: work };
   const began = performance.now();
-  const { status, stdout, stderr } = spawnSync('sh', ['-c', `${script}; r=$?; times; exit $r`], {
-    env,
-    encoding: 'utf8',
-  });
+  const argv = ['-c', `{ ${script}; } ; r=$?; times; exit $r`];
+  const { status, stdout, stderr } = spawnSync('sh', argv, { env, encoding: 'utf8' });
   const wall = (performance.now() - began) / 1000;
   if (status !== 0) throw new Error(`${script} on ${mountpoint} failed: ${stderr}`);
   return { wall, client: shellTimes(stdout), server: 0 };
@@ -114,66 +161,4 @@ function shellTimes(output: string): number {
   let sum = 0;
   for (const [, minutes, part] of output.matchAll(/(\d+)m([\d.]+)s/g)) sum += Number(minutes) * 60 + Number(part);
   return sum;
-}
-
-function writeLarge(path: string, mebibytes: number): void {
-  const fd = openSync(path, 'w');
-  const block = Buffer.alloc(1 << 20);
-  for (let index = 0; index < mebibytes; index++) {
-    block.fill(index & 0xff);
-    writeSync(fd, block);
-  }
-  closeSync(fd);
-}
-
-/** 10,000 small files in 100 directories. */
-function makeArchive(work: string): void {
-  const root = join(work, '10k');
-  for (let directory = 0; directory < 100; directory++) {
-    mkdirSync(join(root, `d${directory}`), { recursive: true });
-    for (let file = 0; file < 100; file++) {
-      writeFileSync(join(root, `d${directory}`, `f${file}`), 'x'.repeat(100 + file * 40));
-    }
-  }
-  execFileSync('tar', ['-C', work, '-cf', join(work, '10k.tar'), '10k']);
-  rmSync(root, { recursive: true });
-}
-
-function median(values_: readonly number[]): number {
-  const sorted = values_.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
-}
-
-function print(shown: readonly Column[], shownRows: readonly Row[], samples: ReadonlyMap<string, Sample[]>): void {
-  const names = shown.map(({ name }) => name);
-  function wall(row: Row, column: string): number {
-    return median((samples.get(`${row.name}/${column}`) ?? []).map((sample) => sample.wall));
-  }
-  function cpu(row: Row, column: string): number {
-    return median((samples.get(`${row.name}/${column}`) ?? []).map((sample) => sample.client + sample.server));
-  }
-  const header = [
-    'row',
-    ...names.flatMap((name) => [name, '(cpu)']),
-    'tree/overlay',
-    'on tree/overlay',
-    'on tree/fuse-o',
-  ];
-  const lines = shownRows.map((row) => [
-    row.name,
-    ...names.flatMap((name) => [seconds(wall(row, name)), `(${seconds(cpu(row, name))})`]),
-    ratio(wall(row, 'image tree'), wall(row, 'kernel overlay')),
-    ratio(wall(row, 'overlay on tree'), wall(row, 'kernel overlay')),
-    ratio(wall(row, 'overlay on tree'), wall(row, 'fuse-overlayfs')),
-    ratio(wall(row, 'direct'), wall(row, 'kernel overlay')),
-  ]);
-  for (const line of [header, header.map(() => '---'), ...lines]) process.stdout.write(`| ${line.join(' | ')} |\n`);
-}
-
-function seconds(value: number): string {
-  return Number.isNaN(value) ? '-' : value.toFixed(3);
-}
-
-function ratio(a: number, b: number): string {
-  return Number.isNaN(a / b) ? '-' : (a / b).toFixed(2);
 }

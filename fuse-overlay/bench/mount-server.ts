@@ -1,24 +1,44 @@
 /**
- * The server of the bench: a process that serves many mounts, as the image server does, so that it is as warm as one.
- * Reads lines on standard input: `INDEX FILES MOUNTPOINT DIRECT-FROM`; answers `mounted` to each. Ends with the input.
+ * The servers of the bench: a process that serves many mounts, as trun's servers do, so that it is as warm as one.
+ * Reads a `MountRequest` in JSON from each line of standard input; answers `mounted` to each. Ends with the input.
  */
 import { openSync, readSync } from 'node:fs';
-import { EventLoop, ImageTreeFileSystem, mountFuse, openImageTree, serve, type Session } from '../src/index.ts';
+import {
+  EventLoop,
+  ImageTreeFileSystem,
+  mountFuse,
+  openImageTree,
+  openUnion,
+  serve,
+  type FileSystem,
+  type Session,
+} from '../src/index.ts';
 
+export interface MountRequest {
+  readonly mountpoint: string;
+  readonly index: string;
+  readonly files: string;
+  /** From how many bytes on files lead an overlay to the store. */
+  readonly direct?: number;
+  /** Folder of the upper layer of a union; without it the image tree alone is served. */
+  readonly upper?: string;
+  readonly writeback?: boolean;
+}
+
+const owner = { uid: 0, gid: 0 };
 const loop = new EventLoop();
 const sessions = new Set<Session>();
 const chunk = Buffer.alloc(4096);
 
-function mountTree(index: string, files: string, mountpoint: string, directFrom: number): void {
+function mount({ mountpoint, index, files, direct, upper, writeback = false }: MountRequest): void {
   const tree = openImageTree(index, openSync(files, 'r'));
-  const fs = new ImageTreeFileSystem(tree, {
-    owner: { uid: 0, gid: 0 },
-    ...(directFrom > 0 && { directFrom }),
-  });
-  const session: Session = serve(loop, mountFuse(mountpoint, { readOnly: true }), fs, {
+  const union = upper === undefined ? undefined : openUnion({ lower: tree, upperDir: upper, owner, writeback });
+  const fs: FileSystem = union ?? new ImageTreeFileSystem(tree, { owner, ...(direct && { directFrom: direct }) });
+  const session: Session = serve(loop, mountFuse(mountpoint, { readOnly: union === undefined }), fs, {
     onClose: () => {
       sessions.delete(session);
       if (process.env['COUNTERS']) process.stderr.write(`${JSON.stringify(summary(session))}\n`);
+      union?.close();
       tree.close();
     },
   });
@@ -38,8 +58,7 @@ loop.add(0, () => {
   const text = chunk.toString('utf8', 0, readSync(0, chunk));
   if (text === '') loop.stop();
   for (const line of text.split('\n').filter(Boolean)) {
-    const [index, files, mountpoint, direct] = line.split(' ') as [string, string, string, string];
-    mountTree(index, files, mountpoint, Number(direct));
+    mount(JSON.parse(line) as MountRequest);
     process.stdout.write('mounted\n');
   }
 });
