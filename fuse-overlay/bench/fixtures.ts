@@ -16,7 +16,6 @@ import {
   closeSync,
   copyFileSync,
   cpSync,
-  existsSync,
   mkdirSync,
   openSync,
   readdirSync,

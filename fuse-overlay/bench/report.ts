@@ -14,7 +14,7 @@ export type Samples = ReadonlyMap<string, ReadonlyMap<string, readonly Sample[]>
 interface Ratio {
   readonly of: string;
   readonly to: string;
-  limit(row: Row): number | undefined;
+  readonly limit: (row: Row) => number | undefined;
 }
 
 const isSequential = /^(read|write) (large|written)/;
