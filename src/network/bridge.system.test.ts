@@ -122,6 +122,27 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
     expect(await outcome(await start('a', script))).toBe('hello from the hosthello from the host');
   });
 
+  test.runIf(link === 'bridge')(
+    'an ended container’s namespace that lingers does not disturb the next one',
+    async () => {
+      const size = 20_000_000;
+      const port = await hostServer(Buffer.alloc(size));
+      // It goes on to talk as the driver takes it for ended: the kernel ends namespaces when it finds the time.
+      const talk = `const socket = require('dgram').createSocket('udp4');
+      setInterval(() => socket.send('x', 9, '10.88.0.1'), 1);
+      console.log('talking');`;
+      const former = await start('former', `exec ${process.execPath} -e "${talk}"`);
+      await expect.poll(() => former.container.output, { timeout: 10_000 }).toContain('talking');
+      await driver.remove('former');
+      const next = await start(
+        'next',
+        `busybox timeout 10 busybox wget -q -O - http://10.88.0.1:${port}/ | busybox wc -c`,
+      );
+      expect(next.endpoint).toMatchObject({ address: former.endpoint.address, mac: former.endpoint.mac });
+      expect((await outcome(next)).trim()).toBe(String(size));
+    },
+  );
+
   test('a published port is answered by the container, in IPv4 and IPv6', async () => {
     const { endpoint } = await startWeb('web', { ...tcp, hostPort: 0 });
     const [v4, v6] = endpoint.ports;

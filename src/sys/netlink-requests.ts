@@ -130,6 +130,17 @@ export function changeLink(name: string, settings: LinkSettings): NetlinkRequest
   };
 }
 
+/** Gives a link another name; one that is already gone is fine. */
+export function renameLink(index: number, name: string): NetlinkRequest {
+  return {
+    type: messageTypes.newLink,
+    flags: 0,
+    body: Buffer.concat([encodeStruct(ifinfomsg, { index }), encodeAttributes(linkAttributes, { name })]),
+    action: `rename link ${index} to ${name}`,
+    tolerated: ['ENODEV'],
+  };
+}
+
 /** Moves a link into another namespace, under a new name there and with new settings. It arrives down. */
 export function moveLink(
   index: number,
