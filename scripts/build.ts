@@ -16,6 +16,7 @@ const processes = {
   'image-server': 'src/image-server/main.ts',
   network: 'src/network/process/main.ts',
   inside: 'src/inside/main.ts',
+  layer: 'src/storage/layer-process/main.ts',
   'unpack-worker': 'src/image/unpack/unpack-worker.ts',
   index: 'src/index.ts',
 };
@@ -28,9 +29,21 @@ const present = Object.fromEntries(Object.entries(processes).filter(([, file]) =
  * so none of these may throw errors that the program tells apart by their class.
  */
 const APART = [
-  ...['cp', 'doctor', 'images', 'image-inspect', 'info', 'inspect', 'pull', 'rmi', 'tag'].map(
-    (name) => `src/cli/commands/${name}.ts`,
-  ),
+  ...[
+    'commit',
+    'cp',
+    'diff',
+    'doctor',
+    'export',
+    'images',
+    'image-inspect',
+    'import',
+    'info',
+    'inspect',
+    'pull',
+    'rmi',
+    'tag',
+  ].map((name) => `src/cli/commands/${name}.ts`),
   'src/cli/image/fetch-image.ts',
   'src/image/reference.ts',
 ];

@@ -61,7 +61,8 @@ export const layers: readonly Layers[] = [
       runtime: ['monitor', 'oci', 'cgroup', ...ground],
       image: ['oci', ...ground],
       // A writable layer stands on a mount of the image server's, or is one.
-      storage: ['image-server', 'holder', 'monitor', ...ground],
+      // What is written in it becomes a layer of an image, read off as root of the user's namespaces.
+      storage: ['image', 'image-server', 'inside', 'holder', 'monitor', ...ground],
       // The hub namespace and /dev/net/tun are in the holder's keeping.
       network: ['holder', 'monitor', ...ground],
       // Its mounts are made and kept in the holder's namespaces.

@@ -41,8 +41,9 @@ export { ImageTree, imageTreeContents, openImageTree } from './layers/image-tree
 export { ImageTreeFileSystem, type ImageTreeOptions } from './layers/image-tree-file-system.ts';
 export { DirectoryLayer } from './layers/directory-layer.ts';
 export { DirectoryFileSystem, type DirectoryOptions } from './layers/directory-file-system.ts';
-export { exportLayer, openUnion, readChanges, type OpenUnionOptions } from './overlay/open-union.ts';
+export { exportLayer, exportUnion, openUnion, readChanges, type OpenUnionOptions } from './overlay/open-union.ts';
 export { UnionFileSystem } from './overlay/union-file-system.ts';
+export { exportOverlay, type OverlayExportOptions } from './overlay/export-overlay.ts';
 export { MergedLower } from './overlay/merged-lower.ts';
 export type { LayerExport } from './overlay/export-layer.ts';
 export type { UnionChange } from './overlay/changes.ts';

@@ -20,10 +20,20 @@ const attach = entry(
   'Attach local standard input, output, and error streams to a running container',
   () => import('./commands/attach.ts'),
 );
+const commit = entry("Create a new image from a container's changes", () => import('./commands/commit.ts'));
 const cp = entry('Copy files/folders between a container and the local filesystem', () => import('./commands/cp.ts'));
 const create = entry('Create a new container', () => import('./commands/create.ts'));
+const diff = entry(
+  "Inspect changes to files or directories on a container's filesystem",
+  () => import('./commands/diff.ts'),
+);
 const exec = entry('Execute a command in a running container', () => import('./commands/exec.ts'));
+const exportContainer = entry("Export a container's filesystem as a tar archive", () => import('./commands/export.ts'));
 const images = entry('List images', () => import('./commands/images.ts'));
+const importImage = entry(
+  'Import the contents from a tarball to create a filesystem image',
+  () => import('./commands/import.ts'),
+);
 const info = entry('Display system-wide information', () => import('./commands/info.ts'));
 const kill = entry('Kill one or more running containers', () => import('./commands/kill.ts'));
 const logs = entry('Fetch the logs of a container', () => import('./commands/logs.ts'));
@@ -61,8 +71,12 @@ export const COMMON_COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   attach,
+  commit,
   cp,
   create,
+  diff,
+  export: exportContainer,
+  import: importImage,
   inspect: entry(
     'Return low-level information on containers, images and volumes',
     () => import('./commands/inspect.ts'),
@@ -86,9 +100,12 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
     summary: 'Manage containers',
     commands: {
       attach,
+      commit,
       cp,
       create,
+      diff,
       exec,
+      export: exportContainer,
       inspect: entry(
         'Display detailed information on one or more containers',
         () => import('./commands/container-inspect.ts'),
@@ -110,6 +127,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
   image: {
     summary: 'Manage images',
     commands: {
+      import: importImage,
       inspect: entry('Display detailed information on one or more images', () => import('./commands/image-inspect.ts')),
       ls: images,
       pull,

@@ -16,6 +16,13 @@ export const mediaTypes = {
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
 } as const;
 
+/** Media types of OCI layers by how they are packed (image-spec, media-types.md). */
+export const ociLayerTypes = {
+  tar: 'application/vnd.oci.image.layer.v1.tar',
+  gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+} as const;
+
 /** What a registry is asked for. */
 export const manifestTypes: readonly string[] = [
   mediaTypes.ociIndex,
@@ -30,10 +37,8 @@ export const CONFIG_LIMIT = 8 * 1024 * 1024;
 /** Linux overlays take fewer, but our merged tree does not care; this only bounds the work. */
 const LAYER_LIMIT = 1000;
 
-const layerTypes = new Set([
-  'application/vnd.oci.image.layer.v1.tar',
-  'application/vnd.oci.image.layer.v1.tar+gzip',
-  'application/vnd.oci.image.layer.v1.tar+zstd',
+const layerTypes: ReadonlySet<string> = new Set([
+  ...Object.values<string>(ociLayerTypes),
   'application/vnd.oci.image.layer.nondistributable.v1.tar',
   'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
   'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',

@@ -2,11 +2,13 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureMount, removeMount } from '../image-server/client.ts';
+import { layerReading } from './read-layer.ts';
 import { removeTrees } from './remove-tree.ts';
 import type { WritableLayer } from './writable-layer.ts';
 
 export const fuseUnion: WritableLayer = {
   kind: 'fuse',
+  ...layerReading('fuse', 'layer'),
 
   create(folder) {
     mkdirSync(join(folder, 'layer'), { mode: 0o700 });

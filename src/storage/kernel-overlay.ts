@@ -3,11 +3,13 @@ import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureMount } from '../image-server/client.ts';
 import { errorCode } from '../base/error-code.ts';
+import { layerReading } from './read-layer.ts';
 import { removeTrees } from './remove-tree.ts';
 import type { WritableLayer } from './writable-layer.ts';
 
 export const kernelOverlay: WritableLayer = {
   kind: 'kernel',
+  ...layerReading('kernel', 'upper'),
 
   create(folder) {
     // The root of an overlay has the upper folder's mode.

@@ -106,6 +106,14 @@ export class DirectoryLayer implements LowerLayer {
     });
   }
 
+  /** Whether the file stands for a name that is gone: an empty file marked so, as overlayfs has it beside the device 0:0. */
+  isMarkedWhiteout(node: number): boolean {
+    return whiteoutXattrs.some((name) => {
+      const value = this.#nodes.withPath(node, (fd) => getXattr(fd, name));
+      return typeof value !== 'number';
+    });
+  }
+
   open(node: number): number {
     const type = this.#nodes.type(node);
     if (type < 0) return type;
@@ -139,6 +147,8 @@ export class DirectoryLayer implements LowerLayer {
 }
 
 const opaqueXattrs = ['trusted.overlay.opaque', 'user.overlay.opaque', 'user.fuseoverlayfs.opaque'];
+/** Linux 6.7, Documentation/filesystems/overlayfs.rst, "Nested overlayfs mounts". */
+const whiteoutXattrs = ['trusted.overlay.whiteout', 'user.overlay.whiteout'];
 /** `y` */
 const opaqueValue = 0x79;
 

@@ -14,6 +14,8 @@ export interface UnionChange {
   readonly ino: number;
   /** The lower layer has another file under this name. */
   readonly replaces: boolean;
+  /** Inode numbers of the directories that it lies in, from the root on. */
+  readonly trail: readonly number[];
 }
 
 interface Listed {
@@ -56,32 +58,35 @@ export function* lowerNames(
  * have changed; one that came from elsewhere is new with all that is in it.
  */
 export function* listChanges(union: Union, listings: DirectoryListings): Generator<UnionChange> {
-  if (union.store.get(ROOT_NODE)) yield { path: Buffer.alloc(0), kind: 'modified', ino: ROOT_NODE, replaces: false };
-  yield* inPlace(union, listings, ROOT_NODE, [], interesting(union));
+  if (union.store.get(ROOT_NODE)) {
+    yield { path: Buffer.alloc(0), kind: 'modified', ino: ROOT_NODE, replaces: false, trail: [] };
+  }
+  yield* inPlace(union, listings, [ROOT_NODE], [], interesting(union));
 }
 
 function* inPlace(
   union: Union,
   listings: DirectoryListings,
-  directory: number,
+  trail: readonly number[],
   path: readonly string[],
   isInteresting: (ino: number) => boolean,
 ): Generator<UnionChange> {
+  const directory = trail.at(-1)!;
   const entries = union.store.get(directory)?.entries;
   for (const { name, ino } of lowerNames(union, listings, directory)) {
     const here = [...path, name];
     const entry = entries?.get(name);
-    if (entry?.ino === 0) yield { path: join(here), kind: 'deleted', ino, replaces: false };
-    else if (entry && entry.ino !== ino) yield* added(union, listings, here, entry.ino, 'modified');
+    if (entry?.ino === 0) yield { path: join(here), kind: 'deleted', ino, replaces: false, trail };
+    else if (entry && entry.ino !== ino) yield* added(union, listings, here, entry.ino, 'modified', trail);
     else {
       const inode = union.store.get(ino);
-      if (inode) yield { path: join(here), kind: 'modified', ino, replaces: false };
-      if (isInteresting(ino)) yield* inPlace(union, listings, ino, here, isInteresting);
+      if (inode) yield { path: join(here), kind: 'modified', ino, replaces: false, trail };
+      if (isInteresting(ino)) yield* inPlace(union, listings, [...trail, ino], here, isInteresting);
     }
   }
   for (const { name, ino } of entries?.values() ?? []) {
     if (ino === 0 || union.lowerChild(directory, Name.fromKey(name)) !== 0) continue;
-    yield* added(union, listings, [...path, name], ino, 'added');
+    yield* added(union, listings, [...path, name], ino, 'added', trail);
   }
 }
 
@@ -91,11 +96,17 @@ function* added(
   path: readonly string[],
   ino: number,
   kind: 'added' | 'modified',
+  trail: readonly number[],
 ): Generator<UnionChange> {
-  yield { path: join(path), kind, ino, replaces: kind === 'modified' };
+  yield { path: join(path), kind, ino, replaces: kind === 'modified', trail };
   for (const child of isDirectory(union, ino) ? namesOf(union, listings, ino) : []) {
-    yield* added(union, listings, [...path, child.name], child.ino, 'added');
+    yield* added(union, listings, [...path, child.name], child.ino, 'added', [...trail, ino]);
   }
+}
+
+/** Every file of the union, as if all were new. */
+export function* listAll(union: Union, listings: DirectoryListings): Generator<UnionChange> {
+  yield* added(union, listings, [], ROOT_NODE, 'added', []);
 }
 
 /** Directories at or above something changed; every one where the lower layer can't say what is above. */

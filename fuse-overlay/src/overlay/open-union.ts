@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { LowerLayer } from '../layers/lower-layer.ts';
 import { Attributes } from '../server/attributes.ts';
 import { listChanges, type UnionChange } from './changes.ts';
-import { layerEntries, type LayerExport } from './export-layer.ts';
+import { layerEntries, treeEntries, type LayerExport } from './export-layer.ts';
 import { FixedLowerNodes } from './fixed-lower-nodes.ts';
 import type { LowerNodes } from './lower-nodes.ts';
 import { TracedLowerNodes } from './traced-lower-nodes.ts';
@@ -53,11 +53,25 @@ export function openUnion(options: OpenUnionOptions): UnionFileSystem {
  * process or another one; what changes under the reader's hands comes as it was or as it is.
  */
 export function* exportLayer(
-  options: Pick<OpenUnionOptions, 'lower' | 'lowerName' | 'upperDir'>,
+  options: Pick<OpenUnionOptions, 'lower' | 'lowerName' | 'upperDir' | 'owner'>,
+  mountPoints?: ReadonlySet<string>,
 ): Generator<LayerExport> {
   const union = assemble(options, true);
   try {
-    yield* layerEntries(union, new DirectoryListings(union));
+    yield* layerEntries(union, new DirectoryListings(union), mountPoints);
+  } finally {
+    union.store.close();
+    union.lower.close();
+  }
+}
+
+/** The whole tree, of both layers, read as `exportLayer` does. */
+export function* exportUnion(
+  options: Pick<OpenUnionOptions, 'lower' | 'lowerName' | 'upperDir' | 'owner'>,
+): Generator<LayerExport> {
+  const union = assemble(options, true);
+  try {
+    yield* treeEntries(union, new DirectoryListings(union));
   } finally {
     union.store.close();
     union.lower.close();

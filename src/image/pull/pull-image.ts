@@ -2,11 +2,9 @@
  * A pull from name to image: resolve the manifest, fetch config and layers, merge the layers into the image's tree, and enter it
  * in the index. Only the last step makes the image exist; everything before it is kept by digest and found again by the next pull.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { mergeLayers } from 'fuse-overlay';
-import { writeFileAtomic } from '../../state/atomic-file.ts';
+import { keepBlob } from '../commit-image.ts';
 import { parseImageConfig, type ImageConfig } from '../config.ts';
-import { digestOf, type Digest } from '../digest.ts';
+import type { Digest } from '../digest.ts';
 import { ImageError, reasonOf, throwIfCancelled } from '../image-error.ts';
 import { CONFIG_LIMIT, type Descriptor } from '../manifest.ts';
 import { formatPlatform, platformMatches, type Platform } from '../platform.ts';
@@ -16,6 +14,7 @@ import { beginAddition } from '../store/activity.ts';
 import { nameImage, readIndex, type IndexEntry } from '../store/index-file.ts';
 import { updateIndex } from '../store/update-index.ts';
 import type { StoreLayout } from '../store/layout.ts';
+import { mergeTree } from '../store/merged-tree.ts';
 import { releaseSpace, tidyUp } from '../store/sweep.ts';
 import { unpackedSize } from '../store/unpacked-size.ts';
 import type { UnpackLimits } from '../unpack/limits.ts';
@@ -82,7 +81,7 @@ async function addImage(job: PullJob, resolved: ResolvedManifest): Promise<boole
   await pullLayers(job, manifest.layers, diffIds);
   throwIfCancelled(job.signal);
   for (const blob of [config.bytes, bytes, named.bytes]) keepBlob(layout, blob);
-  if (!existsSync(layout.tree(digest))) mergeTree(job, diffIds, layout.tree(digest));
+  mergeTree(layout, diffIds, layout.tree(digest), familiarReference(job.reference));
   const descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
   return enterImage(job, { ...descriptor, unpackedSize: unpackedSize(layout, diffIds) }, named.digest);
 }
@@ -148,26 +147,6 @@ async function pullLayers(job: PullJob, layers: readonly Descriptor[], diffIds: 
 /** Some tools list their empty layer many times. */
 function distinct<T extends { readonly layer: Descriptor }>(layers: readonly T[]): T[] {
   return [...new Map(layers.map((each) => [each.layer.digest, each])).values()];
-}
-
-/** Documents are small enough to be compared: so a damaged one is mended. */
-function keepBlob(layout: StoreLayout, bytes: Buffer): void {
-  const path = layout.blob(digestOf(bytes));
-  if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileAtomic(path, bytes);
-}
-
-function mergeTree({ layout, reference }: PullJob, diffIds: readonly Digest[], path: string): void {
-  const { danglingLinks } = mergeLayers(
-    diffIds.map((diffId) => layout.layerList(diffId)),
-    path,
-  );
-  if (danglingLinks.length === 0) return;
-  rmSync(path);
-  const first = JSON.stringify(danglingLinks[0]!.slice(0, 200));
-  throw new ImageError(
-    'INVALID',
-    `Cannot unpack ${familiarReference(reference)}: entry ${first} is a hard link to a file that does not exist`,
-  );
 }
 
 /** Names the image: by its tag if there is one, and by what the registry calls it. Returns whether that is news. */

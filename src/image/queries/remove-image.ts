@@ -1,11 +1,12 @@
 /** `rmi` by Docker's rules (moby daemon/images/image_delete.go): what a name's removal does to other names and to the image. */
-import { digestHex, digestOf, type Digest } from '../digest.ts';
+import { digestHex, type Digest } from '../digest.ts';
 import { ImageError } from '../image-error.ts';
 import type { ImageStore, ImageUser, ImageUsers } from '../image-store.ts';
 import { parseReference, repositoryName } from '../reference.ts';
 import { noteRemoval } from '../store/activity.ts';
 import { unnameImage, type IndexEntry } from '../store/index-file.ts';
 import { updateIndex } from '../store/update-index.ts';
+import { chainIds } from '../store/merged-tree.ts';
 import { keepReserve, withReserve } from '../store/reserve.ts';
 import { tidyUp } from '../store/sweep.ts';
 import { familiarize, findImage, indexedImages, type FoundImage, type IndexedImage } from './stored-images.ts';
@@ -121,16 +122,6 @@ function isSingleReference(names: readonly string[]): boolean {
   if (names.length <= 1) return true;
   const tags = names.filter((name) => !name.includes('@'));
   return tags.length <= 1 && new Set(names.map(repositoryOf)).size === 1;
-}
-
-/** image-spec config.md, "Layer ChainID". */
-function chainIds(diffIds: readonly Digest[]): Digest[] {
-  const chains: Digest[] = [];
-  for (const diffId of diffIds) {
-    const below = chains.at(-1);
-    chains.push(below === undefined ? diffId : digestOf(`${below} ${diffId}`));
-  }
-  return chains;
 }
 
 /** The manifests, and the lists that their names by digest stand for. */

@@ -7,10 +7,11 @@
  *   files/ab/cdef…                               contents of all layers' files, by sha256
  *   layers/HEX                                   list of entries of a layer, by diffID; exists only if all its contents do
  *   unproven/HEX                                 boot in which a layer was written, until its contents are known to have survived it
- *   trees/HEX                                    merged tree of an image, by manifest digest
+ *   trees/HEX                                    merged tree of an image, by manifest digest, or of bare layers, by chainID
  *   temporary/                                   files without a name yet
  *   locks/                                       `index`, `store` (shared: somebody adds; exclusive: somebody deletes), one per layer
  *   unfinished/                                  one locked file per running pull; an unlocked one was killed and is to be tidied up
+ *   pins/NAME                                    layers, blobs and trees that are kept for no image (pins.ts)
  *   reserve                                      room for a removal on a full disk
  */
 import { existsSync, mkdirSync } from 'node:fs';
@@ -32,6 +33,7 @@ export class StoreLayout {
   readonly temporary: string;
   readonly locks: string;
   readonly unfinished: string;
+  readonly pins: string;
   readonly reserve: string;
 
   constructor(root: string) {
@@ -46,13 +48,14 @@ export class StoreLayout {
     this.temporary = join(root, 'temporary');
     this.locks = join(root, 'locks');
     this.unfinished = join(root, 'unfinished');
+    this.pins = join(root, 'pins');
     this.reserve = join(root, 'reserve');
   }
 
   /** Makes what is missing. */
   create(): void {
-    const { blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished } = this;
-    for (const folder of [blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished]) {
+    const { blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished, pins } = this;
+    for (const folder of [blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished, pins]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
     const marker = join(this.root, 'oci-layout');

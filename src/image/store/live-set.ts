@@ -5,6 +5,7 @@ import { parseReference } from '../reference.ts';
 import { readImageRecord } from './image-record.ts';
 import { readIndex } from './index-file.ts';
 import type { StoreLayout } from './layout.ts';
+import { addPinned } from './pins.ts';
 
 /** File names (hexadecimal digests) within the folders of the store. */
 export interface LiveSet {
@@ -21,6 +22,7 @@ export function liveSet(layout: StoreLayout): LiveSet {
     if (name?.includes('@') === true) addNamedDigest(live, name);
     if (!live.trees.has(digestHex(digest))) addImage(layout, live, digest);
   }
+  addPinned(layout, live);
   return live;
 }
 

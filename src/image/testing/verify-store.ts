@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { contentPath, readLayerList } from 'fuse-overlay';
 import { digestHex } from '../digest.ts';
+import { hasBlob } from '../layer/stored-layer.ts';
 import type { StoreLayout } from '../store/layout.ts';
 import { readImageRecord } from '../store/image-record.ts';
 import { readIndex } from '../store/index-file.ts';
@@ -31,7 +32,7 @@ export function verifyStore(layout: StoreLayout): string[] {
     const { manifest, config } = readImageRecord(layout, digest);
     if (!existsSync(layout.tree(digest))) faults.push(`image ${digest} has no tree`);
     for (const layer of manifest.layers) {
-      if (!existsSync(layout.blob(layer.digest))) faults.push(`image ${digest} lacks blob ${layer.digest}`);
+      if (!hasBlob(layout, layer)) faults.push(`image ${digest} lacks blob ${layer.digest}`);
     }
     for (const diffId of config.diffIds) {
       if (!existsSync(layout.layerList(diffId))) faults.push(`image ${digest} lacks layer ${digestHex(diffId)}`);

@@ -5,18 +5,26 @@
  */
 import { randomBytes, createHash, hash, type Hash } from 'node:crypto';
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   constants,
+  fstatSync,
   ftruncateSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { contentPath } from 'fuse-overlay';
+import { readContent } from '../layer/layer-tar.ts';
 
 /** Up to here a content is gathered in memory, and not written at all where the store has it. */
 const GATHER_LIMIT = 1024 * 1024;
@@ -90,6 +98,29 @@ export class ContentWriter {
     return this.#large ? this.#endLarge(this.#large) : this.#endSmall();
   }
 
+  /**
+   * Makes an open file of `size` bytes a content by giving it another name, without copying it; reading it once, for its hash,
+   * is all. `onChunk` gets what is read. Copies where a link cannot be made.
+   */
+  adopt(fd: number, size: number, onChunk: (chunk: Buffer) => void): Buffer {
+    const running = createHash('sha256');
+    for (const chunk of readContent(fd, size)) {
+      running.update(chunk);
+      onChunk(chunk);
+    }
+    const id = running.digest();
+    this.#size = size;
+    if (this.#has(id)) return id;
+    const path = `${this.#temporary}-${this.#count++}`;
+    if (!linkOpenFile(fd, size, path)) {
+      this.begin(size);
+      for (const chunk of readContent(fd, size)) this.write(chunk);
+      return this.end();
+    }
+    this.#publish(path, id);
+    return id;
+  }
+
   /** Drops a content under way. */
   [Symbol.dispose](): void {
     if (!this.#large) return;
@@ -142,6 +173,34 @@ export class ContentWriter {
     }
     this.newBytes += this.#size;
     this.newFiles++;
+  }
+}
+
+/** Gives an open file the further name `path`, owned by us and read-only; false where that is not possible. */
+function linkOpenFile(fd: number, size: number, path: string): boolean {
+  try {
+    if (fstatSync(fd).size !== size) return false;
+    linkSync(readlinkSync(`/proc/self/fd/${fd}`), path);
+  } catch {
+    return false;
+  }
+  const [linked, open] = [lstatSync(path), fstatSync(fd)];
+  if (linked.ino !== open.ino || linked.dev !== open.dev) {
+    rmSync(path);
+    return false;
+  }
+  try {
+    // 0 inside the user's namespace, where this is done for files of other ids.
+    if (open.uid !== process.getuid!() || open.gid !== process.getgid!()) {
+      chownSync(path, process.getuid!(), process.getgid!());
+    }
+    chmodSync(path, 0o444);
+    const now = Date.now() / 1000;
+    utimesSync(path, now, now);
+    return true;
+  } catch (error) {
+    rmSync(path);
+    throw error;
   }
 }
 

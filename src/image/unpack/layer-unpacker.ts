@@ -6,6 +6,7 @@
  */
 import { layerEntry, layerPath, LayerListWriter, makeDevice, parseWhiteout, type LayerEntry } from 'fuse-overlay';
 import { reasonOf } from '../image-error.ts';
+import { isLayerXattr } from '../layer/layer-xattrs.ts';
 import type { ContentWriter } from './content-writer.ts';
 import { PATH_LIMIT, XATTR_NAME_LIMIT, XATTR_VALUE_LIMIT, type UnpackLimits } from './limits.ts';
 import { TarError } from './tar-header.ts';
@@ -140,17 +141,14 @@ function refuseEmptyWhiteout(entry: TarEntry, path: Buffer): void {
   if (name === '.wh.') throw problem(entry, 'is a whiteout of nothing');
 }
 
-/**
- * The attributes that mean something inside a container. `user.overlay.*` would talk to the overlayfs on top of us (redirects,
- * opaque marks), `trusted.*` and other `security.*` belong to the host.
- */
+/** The attributes that mean something inside a container. */
 function takeXattrs(entry: TarEntry): TarEntry['xattrs'] {
   return entry.xattrs.filter(({ name, value }) => {
     const text = name.toString('latin1');
     if (name.length > XATTR_NAME_LIMIT || name.includes(0) || value.length > XATTR_VALUE_LIMIT) {
       throw problem(entry, 'has an extended attribute that no file can have');
     }
-    return text === 'security.capability' || (text.startsWith('user.') && !text.startsWith('user.overlay.'));
+    return isLayerXattr(text);
   });
 }
 

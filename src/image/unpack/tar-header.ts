@@ -10,7 +10,8 @@ interface Field {
   readonly size: number;
 }
 
-const fields = {
+/** Where the fields of a header lie. */
+export const tarFields = {
   name: { at: 0, size: 100 },
   mode: { at: 100, size: 8 },
   uid: { at: 108, size: 8 },
@@ -55,22 +56,22 @@ export class TarError extends Error {}
 export function decodeHeader(block: Buffer): TarHeader | undefined {
   const sum = checksums(block);
   if (sum.unsigned === CHECKSUM_OF_ZEROS && block.every((byte) => byte === 0)) return undefined;
-  const stated = number(block, fields.checksum, 'checksum');
+  const stated = number(block, tarFields.checksum, 'checksum');
   // Old tars summed signed bytes; both sums are accepted everywhere.
   if (stated !== sum.unsigned && stated !== sum.signed) throw new TarError('a header has a wrong checksum');
-  const type = String.fromCharCode(block[fields.type.at]!);
+  const type = String.fromCharCode(block[tarFields.type.at]!);
   const isDevice = type === '3' || type === '4';
   return {
     type: type === '\0' ? '0' : type,
     path: fullName(block),
-    linkPath: text(block, fields.linkName),
-    mode: number(block, fields.mode, 'mode'),
-    uid: number(block, fields.uid, 'user id'),
-    gid: number(block, fields.gid, 'group id'),
-    size: nonNegative(number(block, fields.size, 'size'), 'size'),
-    mtime: number(block, fields.mtime, 'time'),
-    major: isDevice ? number(block, fields.major, 'device number') : 0,
-    minor: isDevice ? number(block, fields.minor, 'device number') : 0,
+    linkPath: text(block, tarFields.linkName),
+    mode: number(block, tarFields.mode, 'mode'),
+    uid: number(block, tarFields.uid, 'user id'),
+    gid: number(block, tarFields.gid, 'group id'),
+    size: nonNegative(number(block, tarFields.size, 'size'), 'size'),
+    mtime: number(block, tarFields.mtime, 'time'),
+    major: isDevice ? number(block, tarFields.major, 'device number') : 0,
+    minor: isDevice ? number(block, tarFields.minor, 'device number') : 0,
   };
 }
 
@@ -83,9 +84,9 @@ export interface DataRun {
 /** The head of GNU's sparse map: true size, the first runs, and whether extension blocks follow. */
 export function decodeOldSparse(block: Buffer): { realSize: number; runs: DataRun[]; extended: boolean } {
   return {
-    realSize: nonNegative(number(block, fields.realSize, 'size'), 'size'),
-    runs: decodeRuns(block.subarray(fields.sparseMap.at, fields.sparseMap.at + fields.sparseMap.size)),
-    extended: block[fields.sparseExtended.at] !== 0,
+    realSize: nonNegative(number(block, tarFields.realSize, 'size'), 'size'),
+    runs: decodeRuns(block.subarray(tarFields.sparseMap.at, tarFields.sparseMap.at + tarFields.sparseMap.size)),
+    extended: block[tarFields.sparseExtended.at] !== 0,
   };
 }
 
@@ -106,11 +107,17 @@ function decodeRuns(area: Buffer): DataRun[] {
 
 const CHECKSUM_OF_ZEROS = 8 * 0x20;
 
+/** Fills in the checksum: six octal digits, NUL and space. */
+export function sealHeader(block: Buffer): void {
+  const { at } = tarFields.checksum;
+  block.write(`${checksums(block).unsigned.toString(8).padStart(6, '0')}\0 `, at, 'latin1');
+}
+
 /** Sum of all bytes with the checksum field itself taken as spaces. */
 function checksums(block: Buffer): { unsigned: number; signed: number } {
   let unsigned = CHECKSUM_OF_ZEROS;
   let high = 0;
-  const { at: from, size } = fields.checksum;
+  const { at: from, size } = tarFields.checksum;
   for (let at = 0; at < BLOCK; at++) {
     if (at === from) at += size;
     const byte = block[at]!;
@@ -121,13 +128,13 @@ function checksums(block: Buffer): { unsigned: number; signed: number } {
 }
 
 function fullName(block: Buffer): Buffer {
-  const name = text(block, fields.name);
-  const { at, size } = fields.magic;
+  const name = text(block, tarFields.name);
+  const { at, size } = tarFields.magic;
   // GNU ("ustar  \0") uses the prefix's place for other things.
   if (block.toString('latin1', at, at + size - 2) !== 'ustar\0') return name;
-  const trailer = fields.starTrailer;
+  const trailer = tarFields.starTrailer;
   const isStar = block.toString('latin1', trailer.at, trailer.at + trailer.size) === 'tar\0';
-  const prefix = text(block, isStar ? fields.starPrefix : fields.prefix);
+  const prefix = text(block, isStar ? tarFields.starPrefix : tarFields.prefix);
   return prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : name;
 }
 

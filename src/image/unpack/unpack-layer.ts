@@ -1,3 +1,4 @@
+import type { LayerListWriter } from 'fuse-overlay';
 import type { Digest } from '../digest.ts';
 import { Digester } from '../digest.ts';
 import { markUnproven } from '../store/durability.ts';
@@ -35,25 +36,41 @@ export async function unpackLayer(
   request: UnpackRequest,
   onBytes: (uncompressed: number) => void,
 ): Promise<UnpackResult> {
-  using contents = new ContentWriter(request.files, request.temporary);
-  const unpacker = new LayerUnpacker(contents, request.limits);
+  const { diffId, list, contentBytes } = await unpackArchive(blob, request, onBytes);
+  if (diffId !== request.diffId)
+    throw new TarError(`it unpacks to ${diffId}, not to ${request.diffId} as its image says`);
+  markUnproven(request.mark);
+  list.commit(request.list);
+  return { size: contentBytes };
+}
+
+export interface UnpackedArchive {
+  /** Digest of the plain archive. */
+  readonly diffId: Digest;
+  /** Its entries, not written yet. */
+  readonly list: LayerListWriter;
+  /** Bytes of its files. */
+  readonly contentBytes: number;
+}
+
+/** Unpacks an archive of which nothing is known: contents go into the content store, the list is the caller's to write. */
+export async function unpackArchive(
+  blob: AsyncIterable<Buffer>,
+  { files, temporary, limits }: Pick<UnpackRequest, 'files' | 'temporary' | 'limits'>,
+  onBytes: (uncompressed: number) => void,
+): Promise<UnpackedArchive> {
+  using contents = new ContentWriter(files, temporary);
+  const unpacker = new LayerUnpacker(contents, limits);
   const reader = new TarReader(unpacker);
   const digester = new Digester();
   let bytes = 0;
   for await (const chunk of decompress(blob)) {
     bytes += chunk.length;
-    if (bytes > request.limits.layerBytes) {
-      throw new TarError(`it has over ${request.limits.layerBytes} bytes when unpacked`);
-    }
+    if (bytes > limits.layerBytes) throw new TarError(`it has over ${limits.layerBytes} bytes when unpacked`);
     digester.update(chunk);
     reader.write(chunk);
     onBytes(bytes);
   }
   reader.end();
-  const actual = digester.digest();
-  if (actual !== request.diffId)
-    throw new TarError(`it unpacks to ${actual}, not to ${request.diffId} as its image says`);
-  markUnproven(request.mark);
-  unpacker.list.commit(request.list);
-  return { size: unpacker.contentBytes };
+  return { diffId: digester.digest(), list: unpacker.list, contentBytes: unpacker.contentBytes };
 }

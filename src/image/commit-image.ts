@@ -1,0 +1,86 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { writeFileAtomic } from '../state/atomic-file.ts';
+import { parseImageConfig } from './config.ts';
+import { digestOf, type Digest } from './digest.ts';
+import { ImageError } from './image-error.ts';
+import type { ImageStore } from './image-store.ts';
+import { hasBlob } from './layer/stored-layer.ts';
+import { mediaTypes, ociLayerTypes, type Descriptor } from './manifest.ts';
+import { canonicalReference, type Reference } from './reference.ts';
+import { hasLayerList } from './store/durability.ts';
+import { nameImage } from './store/index-file.ts';
+import type { StoreLayout } from './store/layout.ts';
+import { mergeTree } from './store/merged-tree.ts';
+import { unpackedSize } from './store/unpacked-size.ts';
+import { updateIndex } from './store/update-index.ts';
+
+export interface ImageCommit {
+  /** The image config as a document (image-spec, config.md); `rootfs.diff_ids` are those of the layers. */
+  readonly config: object;
+  /** Of all layers, lowest first: a base image's as its manifest has them, new ones as `storeLayer` and `addLayer` give them. */
+  readonly layers: readonly Descriptor[];
+  /** Names to give it, tags or digests; none makes an image without a name. */
+  readonly references: readonly Reference[];
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+export interface CommittedImage {
+  /** Digest of the config. */
+  readonly id: Digest;
+  readonly manifest: Descriptor;
+}
+
+/**
+ * Makes an image of layers that the store has, and gives it its names: before that it does not exist, afterwards it can be run. The
+ * caller has announced the addition (`beginAddition`) since before it stored or found the layers. Throws ImageError.
+ */
+export async function commitImage({ layout }: ImageStore, commit: ImageCommit): Promise<CommittedImage> {
+  const configBytes = Buffer.from(JSON.stringify(commit.config));
+  const id = digestOf(configBytes);
+  const name = `image ${id}`;
+  const { diffIds } = parseImageConfig(configBytes, name);
+  const layers = commit.layers.map((layer) => ociDescriptor(layer));
+  if (diffIds.length !== layers.length) {
+    throw new ImageError('INVALID', `${name} has ${layers.length} layers, but its config lists ${diffIds.length}`);
+  }
+  for (const [index, diffId] of diffIds.entries()) {
+    if (hasLayerList(layout, diffId) && hasBlob(layout, layers[index]!)) continue;
+    throw new ImageError('DAMAGED', `Cannot make ${name}: its layer ${diffId} is not in the image store`);
+  }
+  const manifestBytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: { mediaType: mediaTypes.ociConfig, digest: id, size: configBytes.length },
+      layers,
+      ...(commit.annotations && { annotations: commit.annotations }),
+    }),
+  );
+  const manifest = { mediaType: mediaTypes.ociManifest, digest: digestOf(manifestBytes), size: manifestBytes.length };
+  keepBlob(layout, configBytes);
+  keepBlob(layout, manifestBytes);
+  mergeTree(layout, diffIds, layout.tree(manifest.digest), name);
+  const entry = { ...manifest, unpackedSize: unpackedSize(layout, diffIds) };
+  const names = commit.references.map(canonicalReference);
+  await updateIndex(layout, (entries) => {
+    if (names.length > 0) return names.reduce((current, each) => nameImage(current, entry, each), entries);
+    return entries.some(({ digest }) => digest === manifest.digest) ? entries : [...entries, entry];
+  });
+  return { id, manifest };
+}
+
+/** Documents are small enough to be compared: so a damaged one is mended. */
+export function keepBlob(layout: StoreLayout, bytes: Buffer): void {
+  const path = layout.blob(digestOf(bytes));
+  if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileAtomic(path, bytes);
+}
+
+const dockerLayer = /^application\/vnd\.docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.(gzip|zstd))?$/;
+
+/** A layer of a Docker manifest as an OCI one has it: the same bytes under another type. */
+function ociDescriptor({ mediaType, digest, size, annotations }: Descriptor): Descriptor {
+  const match = dockerLayer.exec(mediaType);
+  const packing = match?.[1] as 'gzip' | 'zstd' | undefined;
+  const type = match ? ociLayerTypes[packing ?? 'tar'] : mediaType;
+  return { mediaType: type, digest, size, ...(annotations && { annotations }) };
+}

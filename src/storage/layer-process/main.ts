@@ -1,0 +1,87 @@
+/**
+ * Reads a container's writable layer beside what lies below it. A process of its own, for the files of a kernel overlay belong to
+ * any of the user's ids and are read as root of the user's namespaces, and hashing a large layer would hold everything else up.
+ * Nothing is followed: directories are walked by descriptor, links are told and not taken.
+ *
+ * argv: one JSON LayerTask.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import {
+  DirectoryLayer,
+  exportLayer,
+  exportOverlay,
+  exportUnion,
+  openImageTree,
+  type LayerExport,
+  type LowerLayer,
+} from 'fuse-overlay';
+import { containerChanges } from '../../image/layer/container-changes.ts';
+import { layerTar } from '../../image/layer/layer-tar.ts';
+import { layerXattrs } from '../../image/layer/layer-xattrs.ts';
+import { storeLayer } from '../../image/layer/store-layer.ts';
+import { StoreLayout } from '../../image/store/layout.ts';
+import type { LayerTask } from './task.ts';
+
+const task = JSON.parse(process.argv[2]!) as LayerTask;
+
+try {
+  perform(task);
+} catch (error) {
+  const { code } = error as { code?: unknown };
+  // A reader that has had enough.
+  if (code !== 'EPIPE') process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
+
+function perform({ operation, store, latest }: LayerTask): void {
+  switch (operation) {
+    case 'changes':
+      for (const { kind, path } of containerChanges(entries(false))) {
+        write(Buffer.concat([Buffer.from(`${kind} `), path, Buffer.from([0])]));
+      }
+      return;
+    case 'tar':
+    case 'whole':
+      for (const piece of layerTar(entries(operation === 'whole'))) write(piece);
+      return;
+    case 'store': {
+      const options = { consume: store!.consume, ...(latest !== undefined && { latest }) };
+      write(Buffer.from(JSON.stringify(storeLayer(new StoreLayout(store!.root), entries(false), options))));
+    }
+  }
+}
+
+/** With the attributes that a layer may have. */
+function* entries(whole: boolean): Generator<LayerExport> {
+  using files = openFiles();
+  for (const each of read(files.fd, whole)) yield { ...each, entry: layerXattrs(each.entry) };
+}
+
+function openFiles(): { fd: number } & Disposable {
+  const { content } = task.lower;
+  if (content.kind !== 'tree') return { fd: -1, [Symbol.dispose]: () => undefined };
+  const fd = openSync(content.files, 'r');
+  return { fd, [Symbol.dispose]: () => closeSync(fd) };
+}
+
+function read(files: number, whole: boolean): Generator<LayerExport> {
+  const { upper, lower: below } = task;
+  const { content } = below;
+  const lower: LowerLayer =
+    content.kind === 'tree' ? openImageTree(content.index, files) : new DirectoryLayer(content.path);
+  const mountPoints = new Set(task.mountPoints.map((path) => Buffer.from(path).toString('latin1')));
+  if (upper.kind === 'kernel') {
+    return exportOverlay({ lower, upperDir: upper.path, whole, owner: content.owner, mountPoints });
+  }
+  const options = {
+    lower,
+    lowerName: below.key,
+    upperDir: upper.path,
+    ...(content.owner && { owner: { uid: 0, gid: 0 } }),
+  };
+  return whole ? exportUnion(options) : exportLayer(options, mountPoints);
+}
+
+function write(bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at);
+}

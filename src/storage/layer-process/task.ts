@@ -1,0 +1,17 @@
+/** What the process that reads a writable layer is asked to do. Paths are the host's. */
+import type { Lower } from '../writable-layer.ts';
+
+export interface LayerTask {
+  /**
+   * `changes`: a letter, a space, a path and a NUL for each, to stdout. `tar`: an OCI layer archive to stdout. `whole`: the
+   * whole file system as an archive. `store`: the layer into the image store, its description as JSON to stdout.
+   */
+  readonly operation: 'changes' | 'tar' | 'whole' | 'store';
+  readonly upper: { readonly kind: 'kernel'; readonly path: string } | { readonly kind: 'fuse'; readonly path: string };
+  readonly lower: Lower;
+  readonly mountPoints: readonly string[];
+  /** With `store`: the image store's folder, and how. */
+  readonly store?: { readonly root: string; readonly consume: boolean };
+  /** Times later than this (seconds since the epoch) become this. */
+  readonly latest?: number;
+}

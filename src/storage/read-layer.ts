@@ -1,0 +1,101 @@
+/** Reading a writable layer, in a process of its own (layer-process/main.ts): the part of the contract that both kinds share. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { processEntry } from '../base/install.ts';
+import type { Holder } from '../holder/holder.ts';
+import type { ContainerChange } from '../image/layer/container-changes.ts';
+import type { NewLayer } from '../image/layer/store-layer.ts';
+import { startInside, type InsideProcess } from '../inside/start-inside.ts';
+import type { LayerTask } from './layer-process/task.ts';
+import type { LayerArchive, ReadContext, StoreRequest, WritableLayer } from './writable-layer.ts';
+
+type Reading = Pick<WritableLayer, 'changes' | 'archive' | 'store'>;
+
+/** `folder`: the layer's, in that of its container. */
+export function layerReading(kind: LayerTask['upper']['kind'], folder: string): Reading {
+  function start(context: ReadContext, task: Omit<LayerTask, 'upper' | 'lower' | 'mountPoints'>): Promise<Output> {
+    const argument = JSON.stringify({
+      ...task,
+      upper: { kind, path: `${context.folder}/${folder}` },
+      lower: context.lower,
+      // In a whole file system they are places to mount at, as everywhere.
+      mountPoints: task.operation === 'whole' ? [] : (context.mountPoints ?? RUNTIME_MOUNT_POINTS),
+    } satisfies LayerTask);
+    return kind === 'kernel' ? startAsRoot(context.holder, argument) : Promise.resolve(startAsUser(argument));
+  }
+  return {
+    async changes(context) {
+      const { stdout, done } = await start(context, { operation: 'changes' });
+      const [printed] = await Promise.all([buffer(stdout), done]);
+      return parseChanges(printed);
+    },
+
+    archive: (context, whole = false) => start(context, { operation: whole ? 'whole' : 'tar' }),
+
+    async store(context, { root, consume = false, latest }: StoreRequest) {
+      const task = { operation: 'store', store: { root, consume }, ...(latest !== undefined && { latest }) } as const;
+      const { stdout, done } = await start(context, task);
+      const [printed] = await Promise.all([text(stdout), done]);
+      return JSON.parse(printed) as NewLayer;
+    },
+  };
+}
+
+/**
+ * Where the runtime mounts something in each container. Docker has these in a layer of its own below the container's, so that
+ * they are nobody's change.
+ */
+export const RUNTIME_MOUNT_POINTS: readonly string[] = [
+  'dev',
+  'dev/console',
+  'dev/mqueue',
+  'dev/pts',
+  'dev/shm',
+  'etc',
+  'etc/hostname',
+  'etc/hosts',
+  'etc/resolv.conf',
+  'proc',
+  'sys',
+  'sys/fs',
+  'sys/fs/cgroup',
+];
+
+type Output = LayerArchive;
+
+/** Files belong to any id of the user's map. */
+async function startAsRoot(holder: Holder, argument: string): Promise<Output> {
+  const { stdin, stdout, done }: InsideProcess = await startInside(holder, 'layer', argument);
+  stdin.end();
+  return { stdout, done };
+}
+
+/** Everything is the user's own. */
+function startAsUser(argument: string): Output {
+  const child = spawn(process.execPath, ['--no-warnings', processEntry('layer'), argument], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const complaint = text(child.stderr);
+  const exited = once(child, 'exit') as Promise<[number | null]>;
+  const stdout: Readable = child.stdout;
+  return {
+    stdout,
+    done: (async () => {
+      const [code] = await exited;
+      if (code !== 0) throw new Error((await complaint).trim() || 'the process that reads the layer ended early');
+    })(),
+  };
+}
+
+function parseChanges(printed: Buffer): ContainerChange[] {
+  const changes: ContainerChange[] = [];
+  for (let at = 0; at < printed.length;) {
+    const end = printed.indexOf(0, at);
+    const kind = String.fromCharCode(printed[at]!) as ContainerChange['kind'];
+    changes.push({ kind, path: printed.subarray(at + 2, end) });
+    at = end + 1;
+  }
+  return changes;
+}
