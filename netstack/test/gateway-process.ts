@@ -1,6 +1,7 @@
 /**
  * A network process as an embedder would write one, for tests and benches: takes a TAP from a holder process, serves it, and obeys
- * lines of JSON on standard input: {"publish": PublishOptions} | {"unpublish": port} | {"stats": true} | {"admit": Member}.
+ * lines of JSON on standard input: {"publish": PublishOptions} | {"unpublish": port} | {"stats": true} | {"admit": Member} |
+ * {"dismiss": address}.
  * Each is answered by a line of JSON on standard output. Arguments: the holder's pid, its descriptor, options as JSON.
  */
 import { readSync, writeSync } from 'node:fs';
@@ -23,6 +24,8 @@ interface Command {
   readonly unpublish?: number;
   readonly stats?: true;
   readonly admit?: Member;
+  /** May come with `admit`: that member is dismissed, and admitted again at once. */
+  readonly dismiss?: string;
 }
 
 const [pid, fd, json] = process.argv.slice(2);
@@ -45,6 +48,7 @@ const gateway = new Gateway({
 });
 
 const ports = new Map<number, PublishedPort>();
+const members = new Map<string, { close(): void }>();
 let input = '';
 const buffer = Buffer.alloc(65_536);
 
@@ -55,7 +59,8 @@ function obey(command: Command): unknown {
     return { hostPort: port.hostPort };
   }
   if (command.unpublish !== undefined) ports.get(command.unpublish)?.close();
-  if (command.admit) gateway.admit(command.admit);
+  if (command.dismiss !== undefined) members.get(command.dismiss)?.close();
+  if (command.admit) members.set(command.admit.address, gateway.admit(command.admit));
   return command.stats ? { ...gateway.stats(), memory: process.memoryUsage.rss() } : {};
 }
 

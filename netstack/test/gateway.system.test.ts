@@ -346,5 +346,32 @@ describe.skipIf(obstacle !== undefined)(`gateway ${obstacle ?? ''}`, () => {
       await sandbox.command({ admit: { address: CONTAINER, mac } });
       expect((await inside(sandbox, `busybox ping -c 1 -W 2 ${GATEWAY}`)).code).toBe(0);
     });
+
+    it('ends the connections of a member that is gone, but not of one that is admitted anew', async () => {
+      const mac = /link\/ether (\S+)/.exec((await inside(sandbox, 'ip link show tap0')).output)?.[1];
+      const member = { address: CONTAINER, mac };
+      const ends: Promise<unknown>[] = [];
+      const server = createServer((socket) => {
+        ends.push(new Promise((resolve) => socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code))));
+        socket.write('hello');
+      });
+      const port = await listen(server);
+      const clients = [0, 1].map(() => sandbox.start('busybox', 'nc', GATEWAY, String(port)));
+      await Promise.all(clients.map((client) => once(client.stdout, 'data')));
+      await inside(sandbox, `bash -c "echo x >/dev/udp/${GATEWAY}/9"`);
+      const before = await stats();
+      expect([before.tcp.flows, before.udp.flows > 0]).toEqual([2, true]);
+      await sandbox.command({ dismiss: CONTAINER, admit: member });
+      expect((await stats()).tcp.flows).toBe(2);
+      await sandbox.command({ dismiss: CONTAINER });
+      expect(await Promise.all(ends)).toEqual(['ECONNRESET', 'ECONNRESET']);
+      const after = await stats();
+      expect([after.tcp.flows, after.udp.flows]).toEqual([0, 0]);
+      await sandbox.command({ admit: member });
+      // What the container still has of them is answered with a reset, and new connections work.
+      clients[0]!.stdin.write('more');
+      await once(clients[0]!, 'exit');
+      expect((await inside(sandbox, `busybox ping -c 1 -W 2 ${GATEWAY}`)).code).toBe(0);
+    });
   });
 });

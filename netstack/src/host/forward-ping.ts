@@ -3,6 +3,7 @@
  * user out, they are counted and reported, and never answered in the host's place.
  */
 import type { IpPacket } from '../stack/packet.ts';
+import type { IpAddress } from '../wire/address.ts';
 import type { Path } from '../stack/path.ts';
 import type { Stack } from '../stack/stack.ts';
 import { Timer } from '../stack/timer-queue.ts';
@@ -67,6 +68,11 @@ export class PingForwarder {
     flow.send(packet.bytes.subarray(start, end), sequence);
   }
 
+  /** Closes the flows of a container. */
+  forget(address: IpAddress): void {
+    for (const flow of [...this.#flows.values()]) if (flow.path.remote.equals(address)) flow.close();
+  }
+
   close(): void {
     for (const flow of [...this.#flows.values()]) flow.close();
   }
@@ -75,7 +81,7 @@ export class PingForwarder {
 class PingFlow {
   readonly #context: PingContext;
   readonly #fd: number;
-  readonly #path: Path;
+  readonly path: Path;
   readonly #identifier: number;
   readonly #to: Endpoint;
   readonly #counters: { replies: number };
@@ -94,7 +100,7 @@ class PingFlow {
   ) {
     this.#context = context;
     this.#fd = fd;
-    this.#path = path;
+    this.path = path;
     this.#identifier = identifier;
     this.#to = to;
     this.#counters = counters;
@@ -107,7 +113,7 @@ class PingFlow {
   send(payload: Uint8Array, sequence: number): void {
     const message = new Uint8Array(ICMP.size + payload.length);
     const view = new DataView(message.buffer);
-    message[ICMP.type] = this.#path.version === 4 ? ICMP_TYPE.ECHO_REQUEST : ICMPV6_TYPE.ECHO_REQUEST;
+    message[ICMP.type] = this.path.version === 4 ? ICMP_TYPE.ECHO_REQUEST : ICMPV6_TYPE.ECHO_REQUEST;
     view.setUint16(ICMP.sequence, sequence);
     message.set(payload, ICMP.body);
     this.#idle.set(IDLE_MS);
@@ -124,11 +130,11 @@ class PingFlow {
 
   #receive(): void {
     const reply = new Uint8Array(65_536);
-    const type = this.#path.version === 4 ? ICMP_TYPE.ECHO_REPLY : ICMPV6_TYPE.ECHO_REPLY;
+    const type = this.path.version === 4 ? ICMP_TYPE.ECHO_REPLY : ICMPV6_TYPE.ECHO_REPLY;
     const length = receiveFrom(this.#fd, reply, 0, reply.length);
     if (length < ICMP.size || reply[ICMP.type] !== type || !lastPeer().address.equals(this.#to.address)) return;
     this.#counters.replies++;
     const sequence = (reply[ICMP.sequence]! << 8) | reply[ICMP.sequence + 1]!;
-    this.#context.stack.icmp.sendEchoReply(this.#path, this.#identifier, sequence, reply.subarray(ICMP.body, length));
+    this.#context.stack.icmp.sendEchoReply(this.path, this.#identifier, sequence, reply.subarray(ICMP.body, length));
   }
 }

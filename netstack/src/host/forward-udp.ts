@@ -69,6 +69,11 @@ export class UdpForwarder {
     flow.send(packet, destinationPort, start, end);
   }
 
+  /** Closes the flows of a container. */
+  forget(address: IpAddress): void {
+    for (const flow of [...this.#flows.values()]) if (flow.container.address.equals(address)) flow.close();
+  }
+
   close(): void {
     for (const flow of [...this.#flows.values()]) flow.close();
   }
@@ -105,9 +110,9 @@ export class UdpForwarder {
 
 class UdpFlow {
   usedAt: number;
+  readonly container: Endpoint;
   readonly #context: UdpContext;
   readonly #fd: number;
-  readonly #container: Endpoint;
   readonly #counters: { toContainers: number };
   readonly #onClose: () => void;
   readonly #watch: Watch;
@@ -126,7 +131,7 @@ class UdpFlow {
   ) {
     this.#context = context;
     this.#fd = fd;
-    this.#container = container;
+    this.container = container;
     this.#counters = counters;
     this.#onClose = onClose;
     this.usedAt = context.loop.timers.now;
@@ -171,7 +176,7 @@ class UdpFlow {
     const key = `${address.toString()}/${port}`;
     let peer = this.#peers.get(key);
     if (!peer) {
-      const path = stack.path(inside, this.#container.address);
+      const path = stack.path(inside, this.container.address);
       if (!path) return undefined;
       peer = { outside: { address, port }, path };
       this.#peers.set(key, peer);
@@ -185,7 +190,7 @@ class UdpFlow {
     if ((events & EPOLL.ERR) !== 0) this.#takeErrors();
     const { stack, loop } = this.#context;
     const { udp, output } = stack;
-    const { address, port } = this.#container;
+    const { address, port } = this.container;
     const at = stack.udpPayloadStart(address.version);
     for (let count = 0; count < BATCH; count++) {
       const length = receiveFrom(this.#fd, output.bytes, at, UDP_MAX_PAYLOAD);
@@ -215,7 +220,7 @@ class UdpFlow {
   #takeErrors(): void {
     for (let error = receiveError(this.#fd); error !== undefined; error = receiveError(this.#fd)) {
       const peer = this.#peers.get(`${error.to.address.toString()}/${error.to.port}`);
-      if (peer) reportDatagramError(this.#context.stack, peer.path, error, this.#container.port);
+      if (peer) reportDatagramError(this.#context.stack, peer.path, error, this.container.port);
     }
   }
 

@@ -126,7 +126,8 @@ export class Gateway {
   /**
    * Ties an address to the MAC of its container. From the first call on only members are served: a frame with any other pair
    * of source MAC and address is dropped and counted. Without members, any address of the subnet is, for whoever speaks
-   * with it. DHCP gives a member its address. Throws ERR_INVALID_ARG_VALUE.
+   * with it. DHCP gives a member its address. Closing it ends the member's connections, unless it is admitted again before the
+   * loop's next round. Throws ERR_INVALID_ARG_VALUE.
    */
   admit(member: Member): { close(): void } {
     const mac = macOf(member.mac);
@@ -141,6 +142,9 @@ export class Gateway {
         open = false;
         if (this.#reserved.get(key) === address) this.#reserved.delete(key);
         release();
+        this.#options.loop.defer(() => {
+          if (!this.#stack.admission.isPinned(address, mac)) this.#forget(address);
+        });
       },
     };
   }
@@ -194,6 +198,14 @@ export class Gateway {
     this.#udp.close();
     this.#ping.close();
     this.#upstream.close();
+  }
+
+  /** Nothing of a container that is gone may reach the next one with its address. */
+  #forget(address: IpAddress): void {
+    this.#stack.tcp.forget(address);
+    this.#udp.forget(address);
+    this.#published.forget(address);
+    this.#ping.forget(address);
   }
 
   #receive(): void {

@@ -64,6 +64,11 @@ export class PublishedFlows {
     this.#table.insert(flow);
   }
 
+  /** Closes the flows of a container. */
+  forget(address: IpAddress): void {
+    for (const flow of [...this.#order]) if (flow.remote.equals(address)) flow.close();
+  }
+
   delete(flow: PublishedFlow): void {
     this.#order.delete(flow);
     this.#table.delete(flow);

@@ -42,6 +42,10 @@ export class Admission {
     };
   }
 
+  isPinned(address: IpAddress, mac: Uint8Array): boolean {
+    return this.#neighbours.get(address)?.pinned === macNumber(new DataView(mac.buffer, mac.byteOffset), 0);
+  }
+
   /** Whether a container may use the address, as far as the subnets go. */
   isAssignable(address: IpAddress): boolean {
     if (this.#locals.some((local) => local.equals(address))) return false;

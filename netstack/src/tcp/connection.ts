@@ -187,6 +187,11 @@ export class Connection implements Flow {
     this.#release();
   }
 
+  /** The peer is gone. What it sent in full, its FIN included, is still handed on. */
+  abandon(): void {
+    this.finish(this.receiver.isFinished() ? 'finished' : 'unreachable');
+  }
+
   // What follows is for the other files of this room.
 
   sendSyn(): void {

@@ -235,6 +235,11 @@ export class TcpLayer {
     else this.#stack.icmp.send(path, ICMPV6_TYPE.UNREACHABLE, ICMPV6_UNREACHABLE.ADDRESS, 0, quote);
   }
 
+  /** The container at that address is gone: ends its connections, without a word to it. */
+  forget(address: IpAddress): void {
+    for (const connection of [...this.#flows]) if (connection.remote.equals(address)) connection.abandon();
+  }
+
   close(): void {
     for (const connection of [...this.#flows]) connection.abort();
     for (const connection of [...this.#timeWait]) connection.finish('finished');
