@@ -87,6 +87,7 @@ const probes = {
   gcc: command('gcc', 'gcc'),
   mmdebstrap: command('mmdebstrap', 'mmdebstrap'),
   podman: command('podman', 'podman'),
+  python3: command('python3', 'python3'),
   skopeo: command('skopeo', 'skopeo'),
   strace: command('strace', 'strace'),
   tmux: command('tmux', 'tmux'),

@@ -20,6 +20,7 @@ const needs: readonly Need[] = [
   { debianPackage: 'strace', files: ['strace'], purpose: 'watches for writes outside the state folder' },
   { debianPackage: 'curl', files: ['curl'], purpose: 'asks published ports' },
   { debianPackage: 'git', files: ['git'], purpose: 'works on the file system as users do' },
+  { debianPackage: 'python3', files: ['python3'], purpose: 'tries what file systems promise' },
   { debianPackage: 'gcc', files: ['gcc'], purpose: 'rebuilds the monitor, compares structs with the kernel headers' },
   { debianPackage: 'libc6-dev', files: ['/usr/include/stdio.h'], purpose: 'the kernel headers' },
   { debianPackage: 'gcc-aarch64-linux-gnu', files: ['aarch64-linux-gnu-gcc'], purpose: 'rebuilds the arm64 monitor' },

@@ -17,6 +17,8 @@ import {
 } from '../server/file-system.ts';
 import type { Name } from '../server/name.ts';
 import { errno } from '../sys/errors.ts';
+import { close } from '../sys/files.ts';
+import { seek } from '../sys/io.ts';
 import { contentPath } from './content-store.ts';
 import type { ImageTree } from './image-tree.ts';
 import { ReadOrder } from './read-order.ts';
@@ -149,6 +151,15 @@ export class ImageTreeFileSystem implements FileSystem {
 
   destroy(): void {
     this.#order?.save();
+  }
+
+  /** Where the holes are: an overlay asks before it copies a file up. */
+  lseek(_request: Request, nodeId: number, _handle: number, offset: number, whence: number): number {
+    const fd = this.tree.open(nodeId);
+    if (fd < 0) return fd;
+    const result = seek(fd, offset, whence);
+    close(fd);
+    return result;
   }
 
   statfs(_request: Request, _nodeId: number, out: StatFs): number {

@@ -17,6 +17,11 @@ const maxTotal = 64 * 1024;
 
 export const capabilityName = 'security.capability';
 
+/** The kernel leaves names of any namespace to a FUSE file system; of `system.` there are the two ACLs (xattr(7)). */
+function isKnown(key: string): boolean {
+  return /^(user|trusted|security)\../s.test(key) || key === accessAclName || key === defaultAclName;
+}
+
 function hasOwn(union: Union, inode: Inode): boolean {
   return !union.isLower(inode.ino) || (inode.flags & InodeFlag.ownXattrs) !== 0;
 }
@@ -90,6 +95,7 @@ export function setxattr(
 ): number {
   if (union.isDone(request)) return 0;
   const key = name.key();
+  if (!isKnown(key)) return -errno.EOPNOTSUPP;
   const existing = readXattr(union, ino, key);
   if (flags & XATTR_CREATE && typeof existing !== 'number') return -errno.EEXIST;
   if (flags & XATTR_REPLACE && typeof existing === 'number') return -ENODATA;
