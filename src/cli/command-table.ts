@@ -36,15 +36,19 @@ const importImage = entry(
 );
 const info = entry('Display system-wide information', () => import('./commands/info.ts'));
 const kill = entry('Kill one or more running containers', () => import('./commands/kill.ts'));
+const login = entry('Authenticate to a registry', () => import('./commands/login.ts'));
+const logout = entry('Log out from a registry', () => import('./commands/logout.ts'));
 const logs = entry('Fetch the logs of a container', () => import('./commands/logs.ts'));
 const port = entry('List port mappings or a specific mapping for the container', () => import('./commands/port.ts'));
 const ps = entry('List containers', () => import('./commands/ps.ts'));
 const pull = entry('Download an image from a registry', () => import('./commands/pull.ts'));
+const push = entry('Upload an image to a registry', () => import('./commands/push.ts'));
 const rename = entry('Rename a container', () => import('./commands/rename.ts'));
 const restart = entry('Restart one or more containers', () => import('./commands/restart.ts'));
 const rm = entry('Remove one or more containers', () => import('./commands/rm.ts'));
 const rmi = entry('Remove one or more images', () => import('./commands/rmi.ts'));
 const run = entry('Create and run a new container from an image', () => import('./commands/run.ts'));
+const search = entry('Search a registry for images', () => import('./commands/search.ts'));
 const start = entry('Start one or more stopped containers', () => import('./commands/start.ts'));
 const stop = entry('Stop one or more running containers', () => import('./commands/stop.ts'));
 const tag = entry('Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', () => import('./commands/tag.ts'));
@@ -82,12 +86,16 @@ export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     () => import('./commands/inspect.ts'),
   ),
   kill,
+  login,
+  logout,
   logs,
   port,
+  push,
   rename,
   restart,
   rm,
   rmi,
+  search,
   start,
   stop,
   tag,
@@ -131,6 +139,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
       inspect: entry('Display detailed information on one or more images', () => import('./commands/image-inspect.ts')),
       ls: images,
       pull,
+      push,
       rm: rmi,
       tag,
     },

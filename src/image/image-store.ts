@@ -1,5 +1,7 @@
 import type { Digest } from './digest.ts';
-import type { RegistryOptions } from './registry/registry-client.ts';
+import { dirname } from 'node:path';
+import { readSettings, settingLists, settingStrings } from '../state/settings.ts';
+import type { RegistryOptions } from './registry/registry-session.ts';
 import { StoreLayout } from './store/layout.ts';
 import { keepReserve } from './store/reserve.ts';
 import { defaultUnpackLimits, type UnpackLimits } from './unpack/limits.ts';
@@ -7,6 +9,8 @@ import { defaultUnpackLimits, type UnpackLimits } from './unpack/limits.ts';
 export interface ImageStoreOptions {
   /** Hosts, `host:port` or CIDR ranges whose certificates don't count and that may speak plain http. Loopback always may. */
   readonly insecureRegistries?: readonly string[];
+  /** Addresses to ask before a registry itself, by the registry's domain. */
+  readonly mirrors?: Readonly<Record<string, readonly string[]>>;
   /** Bounds on what one layer may unpack to. */
   readonly limits?: Partial<UnpackLimits>;
   /** Patience with registries, for tests. */
@@ -24,12 +28,32 @@ export interface ImageStore {
   readonly filesDir: string;
 }
 
-/** Opens the store at `root` (`<state>/images`), making it where there is none. Any number of processes may use it at once. */
+/**
+ * Opens the store at `root` (`<state>/images`), making it where there is none. Any number of processes may use it at once. What
+ * `options` leave open the configuration file beside it says (settings.ts).
+ */
 export function openImageStore(root: string, options: ImageStoreOptions = {}): ImageStore {
   const layout = new StoreLayout(root);
   layout.create();
   keepReserve(layout);
-  return { layout, limits: { ...defaultUnpackLimits, ...options.limits }, options, filesDir: layout.files };
+  const settings = registrySettings(dirname(root));
+  return {
+    layout,
+    limits: { ...defaultUnpackLimits, ...options.limits },
+    options: { ...settings, ...options },
+    filesDir: layout.files,
+  };
+}
+
+/** The keys of Docker's daemon.json, and mirrors of other registries. */
+function registrySettings(root: string): Pick<ImageStoreOptions, 'insecureRegistries' | 'mirrors'> {
+  const settings = readSettings(root);
+  const hub = settingStrings(settings, 'registry-mirrors');
+  const others = settingLists(settings, 'mirrors');
+  return {
+    insecureRegistries: settingStrings(settings, 'insecure-registries'),
+    mirrors: { ...others, 'docker.io': [...(others['docker.io'] ?? []), ...hub] },
+  };
 }
 
 /** Who keeps an image from being removed. */

@@ -27,7 +27,11 @@ const WIDEST_BAR = 50;
 /** Room for a layer's id, its longest state, and two sizes around the bar. */
 const TEXT_WIDTH = 60;
 
-const finalStates: readonly LayerState[] = ['Pull complete', 'Already exists'];
+const finalStates: readonly LayerState[] = ['Pull complete', 'Already exists', 'Pushed', 'Layer already exists'];
+
+function isFinal(state: LayerState): boolean {
+  return finalStates.includes(state) || state.startsWith('Mounted from');
+}
 
 export function openPullProgress(output: ProgressOutput): PullProgress {
   return output.isTTY === true ? new ProgressScreen(output) : plainProgress(output);
@@ -93,8 +97,8 @@ class ProgressScreen implements PullProgress {
     const layers = [...this.#layers.values()];
     const room = Math.max((this.#output.rows ?? 24) - 2, 1);
     if (layers.length <= room) return layers;
-    const active = layers.filter(({ state }) => !finalStates.includes(state));
-    const done = layers.filter(({ state }) => finalStates.includes(state));
+    const active = layers.filter(({ state }) => !isFinal(state));
+    const done = layers.filter(({ state }) => isFinal(state));
     return [...done, ...active].slice(-room);
   }
 
@@ -117,7 +121,8 @@ class ProgressScreen implements PullProgress {
 }
 
 function headline(event: Exclude<PullEvent, LayerEvent>): string {
-  return event.kind === 'start' ? `${event.reference}: Pulling from ${event.repository}` : event.text;
+  if (event.kind === 'start') return `${event.reference}: Pulling from ${event.repository}`;
+  return event.kind === 'push' ? `The push refers to repository [${event.repository}]` : event.text;
 }
 
 /** `3cf33a371877: Downloading [====>     ]  12.3MB/107MB` */

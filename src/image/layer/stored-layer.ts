@@ -10,9 +10,14 @@ import { hasLayerList } from '../store/durability.ts';
 import type { StoreLayout } from '../store/layout.ts';
 import { layerTar, type LayerSource } from './layer-tar.ts';
 
+/** Whether the blob itself is kept. */
+export function hasBlobFile(layout: StoreLayout, { digest }: Pick<Descriptor, 'digest'>): boolean {
+  return existsSync(layout.blob(digest));
+}
+
 /** Whether `openBlob` has something to give. */
 export function hasBlob(layout: StoreLayout, { digest }: Pick<Descriptor, 'digest'>): boolean {
-  return existsSync(layout.blob(digest)) || hasLayerList(layout, digest);
+  return hasBlobFile(layout, { digest }) || hasLayerList(layout, digest);
 }
 
 /**

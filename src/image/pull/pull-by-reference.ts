@@ -4,7 +4,8 @@ import type { Platform } from '../platform.ts';
 import { resolveImage } from '../queries/list-images.ts';
 import { allEntries, type StoredImage } from '../queries/stored-images.ts';
 import { canonicalReference, familiarReference, type Reference } from '../reference.ts';
-import { findCredentials, type Credentials } from '../registry/credentials.ts';
+import { openRegistries } from '../registry/open-registries.ts';
+import { RegistryError } from '../registry/registry-error.ts';
 import { RegistryClient } from '../registry/registry-client.ts';
 import type { OnPullEvent } from './pull-events.ts';
 import { pullFromRegistry } from './pull-image.ts';
@@ -23,23 +24,44 @@ export interface ReferencePull {
 /** Asks the registry what a name stands for, and pulls it where that is not what is present. */
 export async function pullByReference(
   store: ImageStore,
+  request: ReferencePull,
+): Promise<{ image: StoredImage; outcome: 'current' | 'pulled'; digest: Digest }> {
+  const { reference } = request;
+  const sessions = openRegistries(store, reference.domain);
+  try {
+    for (const [index, session] of sessions.entries()) {
+      try {
+        return await pullFrom(store, new RegistryClient(session), request);
+      } catch (error) {
+        if (index === sessions.length - 1 || !isWorthAnother(error)) throw error;
+      }
+    }
+    throw new Error('A registry has one address at least');
+  } finally {
+    for (const session of sessions) session.close();
+  }
+}
+
+/** A mirror may lack, hide, damage or not serve what the registry itself has. */
+function isWorthAnother(error: unknown): boolean {
+  return error instanceof RegistryError;
+}
+
+async function pullFrom(
+  store: ImageStore,
+  client: RegistryClient,
   { reference, platform, isPlatformAsked, present, onEvent, signal }: ReferencePull,
 ): Promise<{ image: StoredImage; outcome: 'current' | 'pulled'; digest: Digest }> {
-  const client = openRegistry(store, reference.domain);
-  try {
-    const current = present && (await unchangedDigest(store, client, reference, present, signal));
-    if (current) {
-      onEvent({ kind: 'start', reference: reference.digest ?? reference.tag!, repository: reference.path });
-      return { image: present, outcome: 'current', digest: current };
-    }
-    const { layout, limits } = store;
-    const job = { layout, client, reference, platform, isPlatformAsked, limits, onEvent, signal };
-    const { digest, manifestDigest, isNew } = await pullFromRegistry(job);
-    // Not by name: that may stand for another platform's image by now.
-    return { image: resolveImage(store, manifestDigest), outcome: isNew ? 'pulled' : 'current', digest };
-  } finally {
-    client.close();
+  const current = present && (await unchangedDigest(store, client, reference, present, signal));
+  if (current) {
+    onEvent({ kind: 'start', reference: reference.digest ?? reference.tag!, repository: reference.path });
+    return { image: present, outcome: 'current', digest: current };
   }
+  const { layout, limits } = store;
+  const job = { layout, client, reference, platform, isPlatformAsked, limits, onEvent, signal };
+  const { digest, manifestDigest, isNew } = await pullFromRegistry(job);
+  // Not by name: that may stand for another platform's image by now.
+  return { image: resolveImage(store, manifestDigest), outcome: isNew ? 'pulled' : 'current', digest };
 }
 
 /** What the registry calls the tag, if that is what it called the image we have. A HEAD request does not count as a pull. */
@@ -57,15 +79,4 @@ async function unchangedDigest(
   const name = canonicalReference({ domain, path, digest: now });
   const known = allEntries(store).find((entry) => entry.name === name);
   return known?.digest === present.manifestDigest ? now : undefined;
-}
-
-function openRegistry(store: ImageStore, domain: string): RegistryClient {
-  const { env = process.env, insecureRegistries, registry } = store.options;
-  let credentials: Promise<Credentials | undefined> | undefined;
-  return new RegistryClient(domain, {
-    ...registry,
-    ...(insecureRegistries && { insecureRegistries }),
-    env,
-    credentials: () => (credentials ??= findCredentials(domain, env)),
-  });
 }

@@ -15,7 +15,7 @@ import type { StoreLayout } from '../store/layout.ts';
 import type { UnpackLimits } from '../unpack/limits.ts';
 import { diskError } from '../unpack/unpack-failure.ts';
 import type { UnpackerPool, UnpackJob } from '../unpack/unpacker-pool.ts';
-import type { LayerState, OnPullEvent } from './pull-events.ts';
+import { retryState, type LayerState, type OnPullEvent } from './pull-events.ts';
 
 export interface LayerPull {
   readonly layout: StoreLayout;
@@ -123,6 +123,7 @@ async function download(
 ): Promise<void> {
   const { client, repository, layer } = pull;
   await downloadBlob({
+    onWait: (milliseconds) => tell(pull, retryState(milliseconds)),
     client,
     repository,
     digest: layer.digest,

@@ -98,16 +98,18 @@ function tokenRequest(
   scope: string,
   credentials: Credentials | undefined,
 ): HttpRequest {
-  const parameters = new URLSearchParams({ ...(service !== undefined && { service }), scope });
+  const parameters = new URLSearchParams(service === undefined ? {} : { service });
   if (credentials?.kind === 'identity') {
     parameters.set('grant_type', 'refresh_token');
     parameters.set('client_id', 'trun');
     parameters.set('refresh_token', credentials.token);
+    parameters.set('scope', scope);
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     return { method: 'POST', url: realm, headers, body: parameters.toString() };
   }
   const url = new URL(realm);
   for (const [name, value] of parameters) url.searchParams.append(name, value);
+  for (const each of scope.split(' ').filter(Boolean)) url.searchParams.append('scope', each);
   if (!credentials) return { method: 'GET', url, headers: {} };
   url.searchParams.append('account', credentials.username);
   return { method: 'GET', url, headers: { authorization: basicHeader(credentials.username, credentials.password) } };

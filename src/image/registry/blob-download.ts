@@ -8,7 +8,7 @@ import { Digester, type Digest } from '../digest.ts';
 import { throwIfCancelled } from '../image-error.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { connectionError, RegistryError } from './registry-error.ts';
-import { waitOrGiveUp } from './retry.ts';
+import { waitOrGiveUp, type OnWait } from './retry.ts';
 
 export interface BlobDownload {
   readonly client: RegistryClient;
@@ -20,6 +20,7 @@ export interface BlobDownload {
   readonly path: string;
   /** Called as the file grows, with its length. */
   readonly onProgress: (bytes: number) => void;
+  readonly onWait?: OnWait;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -53,7 +54,7 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
     } catch (error) {
       // Patience is for a registry that sends nothing; one that sends a little each time gets there.
       if (position > before) tried = 1;
-      await waitOrGiveUp(error, tried, download.client.retryPolicy, signal);
+      await waitOrGiveUp(error, tried, download.client.retryPolicy, signal, download.onWait);
     }
   }
   const actual = digester.digest();

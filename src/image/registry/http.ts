@@ -4,15 +4,18 @@
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
+import type { Readable } from 'node:stream';
 import { isLoopback } from './endpoint.ts';
 import { RegistryError } from './registry-error.ts';
 import { throwIfCancelled } from '../image-error.ts';
 
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: HttpMethod;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Buffer | Readable;
 }
 
 export interface HttpResponse {
@@ -55,7 +58,9 @@ export class HttpClient {
     for (let redirects = 0; ; redirects++) {
       const response = await this.#once(current, signal);
       const location = response.headers.location;
-      if (!redirectStatuses.has(response.status) || location === undefined) return response;
+      // What has been sent already cannot be sent again elsewhere.
+      const isSent = current.body !== undefined && typeof current.body !== 'string';
+      if (!redirectStatuses.has(response.status) || location === undefined || isSent) return response;
       response.body.destroy();
       if (redirects === REDIRECT_LIMIT) {
         throw new RegistryError('UNAVAILABLE', `${request.url.host} redirects more than ${REDIRECT_LIMIT} times`);
@@ -87,7 +92,13 @@ export class HttpClient {
     });
     sent.on('timeout', () => sent.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })));
     sent.on('error', reject);
-    sent.end(body);
+    if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) sent.end(body);
+    else {
+      // An answer before all is sent is an answer all the same; a source that fails is no request any more.
+      body.on('error', (error) => sent.destroy(error));
+      sent.on('close', () => body.destroy());
+      body.pipe(sent);
+    }
     return promise;
   }
 

@@ -10,6 +10,9 @@ export interface RetryPolicy {
   readonly longestDelay: number;
 }
 
+/** Told before a pause, with its length in milliseconds. */
+export type OnWait = (milliseconds: number) => void;
+
 export const defaultRetryPolicy: RetryPolicy = { attempts: 5, firstDelay: 500, longestDelay: 15_000 };
 
 /** A registry may ask for more patience than anybody has. */
@@ -21,6 +24,7 @@ export async function waitOrGiveUp(
   tried: number,
   policy: RetryPolicy,
   signal: AbortSignal | undefined,
+  onWait?: OnWait,
 ): Promise<void> {
   throwIfCancelled(signal);
   const asked = error instanceof RegistryError ? error.retryAfter : undefined;
@@ -28,7 +32,9 @@ export async function waitOrGiveUp(
   if (asked !== undefined && asked > LONGEST_RETRY_AFTER) throw error;
   const backoff = Math.min(policy.firstDelay * 2 ** (tried - 1), policy.longestDelay);
   const jittered = backoff * (0.75 + Math.random() / 2);
-  await sleep(Math.max(jittered, asked ?? 0), undefined, signal && { signal }).catch((cause: unknown) => {
+  const wait = Math.max(jittered, asked ?? 0);
+  onWait?.(wait);
+  await sleep(wait, undefined, signal && { signal }).catch((cause: unknown) => {
     throwIfCancelled(signal);
     throw cause;
   });

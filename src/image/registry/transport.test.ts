@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RegistryClient } from './registry-client.ts';
+import { RegistrySession } from './registry-session.ts';
 
 const retry = { attempts: 1, firstDelay: 1, longestDelay: 1 };
 
@@ -34,11 +35,12 @@ async function fetchFrom(
   domain: string,
   options: { insecureRegistries?: string[]; env?: NodeJS.ProcessEnv } = {},
 ): Promise<string> {
-  const client = new RegistryClient(domain, { retry, env: {}, idleTimeout: 2000, ...options });
+  const session = new RegistrySession(domain, { retry, env: {}, idleTimeout: 2000, ...options });
+  const client = new RegistryClient(session);
   try {
     return (await client.fetchManifest('app', '1', `${domain}/app:1`, undefined)).bytes.toString();
   } finally {
-    client.close();
+    session.close();
   }
 }
 

@@ -11,6 +11,7 @@
  *   temporary/                                   files without a name yet
  *   locks/                                       `index`, `store` (shared: somebody adds; exclusive: somebody deletes), one per layer
  *   unfinished/                                  one locked file per running pull; an unlocked one was killed and is to be tidied up
+ *   packed/HEX                                   what a layer that was made here packs to, by diffID
  *   pins/NAME                                    layers, blobs and trees that are kept for no image (pins.ts)
  *   reserve                                      room for a removal on a full disk
  */
@@ -33,6 +34,7 @@ export class StoreLayout {
   readonly temporary: string;
   readonly locks: string;
   readonly unfinished: string;
+  readonly packed: string;
   readonly pins: string;
   readonly reserve: string;
 
@@ -48,14 +50,15 @@ export class StoreLayout {
     this.temporary = join(root, 'temporary');
     this.locks = join(root, 'locks');
     this.unfinished = join(root, 'unfinished');
+    this.packed = join(root, 'packed');
     this.pins = join(root, 'pins');
     this.reserve = join(root, 'reserve');
   }
 
   /** Makes what is missing. */
   create(): void {
-    const { blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished, pins } = this;
-    for (const folder of [blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished, pins]) {
+    const { blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished, packed, pins } = this;
+    for (const folder of [blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished, packed, pins]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
     const marker = join(this.root, 'oci-layout');

@@ -146,11 +146,11 @@ function neededContents(layout: StoreLayout): Set<string> {
   return needed;
 }
 
-/** Of layers that are gone. */
+/** Of layers that are gone: marks, and notes of what they pack to. */
 function removeMarks(layout: StoreLayout): void {
   const left = new Set(readdirSync(layout.layers));
-  for (const name of readdirSync(layout.unproven)) {
-    if (!left.has(name)) rmSync(join(layout.unproven, name), { force: true });
+  for (const folder of [layout.unproven, layout.packed]) {
+    for (const name of readdirSync(folder)) if (!left.has(name)) rmSync(join(folder, name), { force: true });
   }
 }
 

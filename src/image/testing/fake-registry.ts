@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { digestOf, type Digest } from '../digest.ts';
 import { mediaTypes, type Descriptor } from '../manifest.ts';
+import { FakeUploads } from './fake-uploads.ts';
 
 /** Returns true where it has answered (or torn down) the request itself. */
 export type OnRequest = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -43,6 +44,9 @@ export class FakeRegistry implements AsyncDisposable {
   readonly log: string[] = [];
   readonly headers: IncomingMessage['headers'][] = [];
   onRequest: OnRequest = () => false;
+  readonly uploads = new FakeUploads(this);
+  /** Repositories that blobs were pushed to: to a HEAD request, other blobs are not there. */
+  readonly #linked = new Map<string, Set<string>>();
 
   private constructor() {
     this.#server = createServer((request, response) => this.#serve(request, response));
@@ -79,12 +83,27 @@ export class FakeRegistry implements AsyncDisposable {
     this.#blobs.set(digest, bytes);
   }
 
-  addManifest(repository: string, document: object, mediaType: string, tag?: string): Descriptor {
-    const bytes = Buffer.from(JSON.stringify(document));
+  hasBlob(digest: string): boolean {
+    return this.#blobs.has(digest);
+  }
+
+  /** From now on a repository has this blob. */
+  link(repository: string, digest: string): void {
+    const linked = this.#linked.get(repository) ?? new Set();
+    this.#linked.set(repository, linked.add(digest));
+  }
+
+  addManifestBytes(repository: string, bytes: Buffer, mediaType: string, tag?: string): Digest {
     const digest = digestOf(bytes);
     for (const name of [digest, ...(tag === undefined ? [] : [tag])]) {
       this.#manifests.set(`${repository}:${name}`, { bytes, mediaType });
     }
+    return digest;
+  }
+
+  addManifest(repository: string, document: object, mediaType: string, tag?: string): Descriptor {
+    const bytes = Buffer.from(JSON.stringify(document));
+    const digest = this.addManifestBytes(repository, bytes, mediaType, tag);
     return { mediaType, digest, size: bytes.length };
   }
 
@@ -127,10 +146,22 @@ export class FakeRegistry implements AsyncDisposable {
     if (this.onRequest(request, response)) return;
     const path = new URL(request.url ?? '/', 'http://x').pathname;
     if (path === '/v2/') return void response.writeHead(200).end('{}');
+    if (this.uploads.serve(request, response)) return;
+    const tags = /^\/v2\/(.+)\/tags\/list$/.exec(path)?.[1];
+    if (tags !== undefined) return this.#serveTags(response, tags);
     const match = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(path);
     if (match?.[2] === 'manifests') this.#serveManifest(request, response, `${match[1]!}:${match[3]!}`);
-    else if (match?.[2] === 'blobs') this.serveBlob(request, response, match[3]!);
+    else if (match?.[2] === 'blobs' && request.method === 'HEAD') {
+      const isThere = this.#linked.get(match[1]!)?.has(match[3]!) === true;
+      response.writeHead(isThere ? 200 : 404).end();
+    } else if (match?.[2] === 'blobs') this.serveBlob(request, response, match[3]!);
     else sendError(response, 404, 'NOT_FOUND', 'page not found');
+  }
+
+  #serveTags(response: ServerResponse, repository: string): void {
+    const names = [...this.#manifests.keys()].filter((key) => key.startsWith(`${repository}:`));
+    const tags = names.map((key) => key.slice(repository.length + 1)).filter((name) => !name.startsWith('sha256:'));
+    response.end(JSON.stringify({ name: repository, tags }));
   }
 
   #serveManifest(request: IncomingMessage, response: ServerResponse, key: string): void {
