@@ -49,7 +49,6 @@ export class ImageTreeFileSystem implements FileSystem {
   readonly #owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Absent where no file has any: after one ENOSYS the kernel asks no more. */
   getxattr?: NonNullable<FileSystem['getxattr']>;
-  listxattr?: NonNullable<FileSystem['listxattr']>;
 
   constructor(tree: ImageTree, options: ImageTreeOptions = {}) {
     this.tree = tree;
@@ -63,10 +62,6 @@ export class ImageTreeFileSystem implements FileSystem {
       };
     } else if (tree.hasXattrs) {
       this.getxattr = (_request, nodeId, name, out) => fits(this.tree.getxattr(nodeId, name), out);
-    }
-    if (tree.hasXattrs) {
-      this.listxattr = (_request, nodeId, out) =>
-        fits(Buffer.concat(this.tree.listxattr(nodeId).flatMap((name) => [name, nul])), out);
     }
   }
 
@@ -151,6 +146,10 @@ export class ImageTreeFileSystem implements FileSystem {
 
   destroy(): void {
     this.#order?.save();
+  }
+
+  listxattr(_request: Request, nodeId: number, out: Bytes): number {
+    return fits(Buffer.concat(this.tree.listxattr(nodeId).flatMap((name) => [name, nul])), out);
   }
 
   /** Where the holes are: an overlay asks before it copies a file up. */

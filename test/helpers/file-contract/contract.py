@@ -108,13 +108,28 @@ def fill(folder):
     put(b'\xff\xfe odd', 'odd')
 
 
+def fill_for_model(folder):
+    """A lower tree without hard links, which random operations go over."""
+    for path in ('', 'sub/deep', 'a/b/c', 'dd'):
+        os.makedirs(os.path.join(folder, path), exist_ok=True)
+        for number in range(5):
+            put(os.path.join(folder, path, 'file%d' % number), 'lower %d ' % number * number * 700)
+    os.symlink('file1', os.path.join(folder, 'sub/link'))
+    os.mkfifo(os.path.join(folder, 'sub/fifo'))
+    with open(os.path.join(folder, 'sub/sparse'), 'wb') as file:
+        file.seek(1 << 20)
+        file.write(b'end')
+
+
 def main():
     import files  # noqa: F401
     import names  # noqa: F401
     import permissions  # noqa: F401
     if sys.argv[1] == 'fill':
+        sys.argv[2] = os.path.abspath(sys.argv[2])
         for name in functions:
-            fill(os.path.join(os.path.abspath(sys.argv[2]), name))
+            fill(os.path.join(sys.argv[2], name))
+        fill_for_model(os.path.join(sys.argv[2], '..', 'model'))
         return
     marker = os.path.join(LOWER, 'tried')
     if not os.path.exists(marker):

@@ -1,4 +1,4 @@
-/** An image whose one layer is the lower tree of the file contract, and how to run Python in a container that has none. */
+/** An image whose one layer has the lower trees of the file contract and of the file model, and how to run Python in a container that has none. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { output } from '../command.ts';
@@ -41,7 +41,12 @@ export async function serveContractImage(scratch: string): Promise<{ registry: R
 /** Words for `run` and `create` before the image: Python of the host, the contract, and a folder to compare with. */
 export function contractOptions(bare: string): string[] {
   const libraries = ['/usr', '/lib', '/lib64'].filter((path) => existsSync(path));
-  const volumes = [...libraries.map((path) => `${path}:${path}:ro`), `${folder}:/contract:ro`, `${bare}:/bare`];
+  const volumes = [
+    ...libraries.map((path) => `${path}:${path}:ro`),
+    `${folder}:/contract:ro`,
+    `${join(folder, '../file-model')}:/model-program:ro`,
+    `${bare}:/bare`,
+  ];
   return volumes.flatMap((volume) => ['-v', volume]);
 }
 

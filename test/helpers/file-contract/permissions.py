@@ -98,6 +98,7 @@ def xattrs():
     for path in ('file', 'dir', 'made'):
         if path == 'made':
             open(path, 'w').close()
+        same(os.listxattr(path), [])
         os.setxattr(path, 'user.one', b'1')
         os.setxattr(path, 'user.two', b'2' * 2000)
         refused(errno.EEXIST, os.setxattr, path, 'user.one', b'', os.XATTR_CREATE)
