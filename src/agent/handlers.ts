@@ -1,15 +1,19 @@
 /** What each request does: decode, call the engine, answer. */
+import { bootContainers } from '../engine/boot.ts';
+import { recordContainerEvent } from '../engine/container-event.ts';
 import { createContainer, checkName } from '../engine/create.ts';
-import { findContainer, listContainers } from '../engine/container.ts';
+import { findContainer, listContainers, readContainer } from '../engine/container.ts';
 import { saveConfig, type EngineContext } from '../engine/context.ts';
 import { dryRun } from '../engine/dry-run.ts';
 import { EngineError } from '../engine/engine-error.ts';
 import { execInContainer, type ExecFds } from '../engine/exec.ts';
 import { imageMountKey } from '../engine/lower.ts';
+import { pauseContainer, unpauseContainer } from '../engine/pause.ts';
 import { removeContainer } from '../engine/remove.ts';
 import type { ConsoleSize, RequestName, Requests } from '../engine/requests.ts';
 import { startContainer } from '../engine/start.ts';
-import { awaitEnd, signalContainer, signalNumber, stopContainer } from '../engine/stop.ts';
+import { awaitEnd, killContainer, signalNumber, stopContainer } from '../engine/stop.ts';
+import { updateContainer } from '../engine/update.ts';
 import { createVolume, removeVolume } from '../engine/volumes.ts';
 import { removeMount } from '../image-server/client.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -61,16 +65,35 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   },
 
   async restart(context, { container, ...options }, connection) {
-    const { id } = findContainer(context.paths, container).config;
-    await stopContainer(context, id, options);
-    await startContainer(context, id);
+    const { config } = findContainer(context.paths, container);
+    await stopContainer(context, config.id, options);
+    await startContainer(context, config.id);
+    recordContainerEvent(context, config, 'restart');
     connection.say({ result: {} });
   },
 
-  kill(context, { container, signal }, connection) {
-    signalContainer(findContainer(context.paths, container), signalNumber(signal));
+  async kill(context, { container, signal }, connection) {
+    await killContainer(context, findContainer(context.paths, container).config.id, signalNumber(signal));
     connection.say({ result: {} });
-    return Promise.resolve();
+  },
+
+  async pause(context, { container }, connection) {
+    await pauseContainer(context, findContainer(context.paths, container).config.id);
+    connection.say({ result: {} });
+  },
+
+  async unpause(context, { container }, connection) {
+    await unpauseContainer(context, findContainer(context.paths, container).config.id);
+    connection.say({ result: {} });
+  },
+
+  async update(context, { container, update }, connection) {
+    await updateContainer(context, findContainer(context.paths, container).config.id, update);
+    connection.say({ result: {} });
+  },
+
+  async boot(context, _params, connection) {
+    connection.say({ result: await bootContainers(context) });
   },
 
   async remove(context, { container, force, volumes }, connection) {
@@ -83,14 +106,16 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
     await context.exclusive(id, () => {
       const { folder, config } = findContainer(context.paths, id);
       checkName(name, new Map(listContainers(context.paths).map((each) => [each.config.name, each.config.id])));
-      saveConfig(folder, { ...config, name: name.replace(/^\//, '') });
+      const renamed = { ...config, name: name.replace(/^\//, '') };
+      saveConfig(folder, renamed);
+      recordContainerEvent(context, renamed, 'rename', { oldName: `/${config.name}` });
       return Promise.resolve();
     });
     connection.say({ result: {} });
   },
 
-  async wait(context, { container }, connection) {
-    const ended = awaitEnd(context, findContainer(context.paths, container).config.id);
+  async wait(context, { container, condition }, connection) {
+    const ended = awaitEnd(context, findContainer(context.paths, container).config.id, condition);
     // A client that has gone must not keep its connection open here until the container ends.
     const exitCode = await Promise.race([ended, connection.closed]);
     if (exitCode !== undefined) connection.say({ result: { exitCode } });
@@ -124,6 +149,11 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   },
 };
 
+/** Of a container that has ended before anybody could wait for it. */
+function lastExit({ paths }: EngineContext, id: string): number {
+  return readContainer(paths, id)?.state.exitCode ?? 0;
+}
+
 async function startAndWait(
   context: EngineContext,
   id: string,
@@ -135,7 +165,7 @@ async function startAndWait(
   const letGo = connection.closed.finally(() => context.attended.delete(id));
   context.attended.set(id, letGo);
   const started = await startContainer(context, id, consoleSize);
-  const ended = awaitEnd(context, id);
+  const ended = context.running.has(id) ? awaitEnd(context, id, 'next-exit') : lastExit(context, id);
   connection.say({ result: started });
   connection.say({ exitCode: await ended });
   await letGo;

@@ -8,6 +8,7 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { adoptContainers } from '../engine/ending.ts';
+import { restartDue } from '../engine/start.ts';
 import { EngineContext } from '../engine/context.ts';
 import { sweepVolumes } from '../engine/volumes.ts';
 import { removeAllMounts } from '../image-server/client.ts';
@@ -43,6 +44,7 @@ run().catch((error: unknown) => {
 
 async function run(): Promise<void> {
   const context = new EngineContext(paths, new Poller(), log);
+  context.restarts.onDue = (id, letGo) => void restartDue(context, id, letGo);
   await adoptContainers(context);
   await sweepVolumes(paths, () => context.holder());
   const server = new AgentServer(context);
@@ -60,7 +62,7 @@ async function leave(context: EngineContext): Promise<void> {
 function leaveWhenIdle(context: EngineContext, server: AgentServer): void {
   let idleSince = Date.now();
   setInterval(() => {
-    if (context.running.size > 0 || server.busy) idleSince = Date.now();
+    if (context.isBusy || server.busy) idleSince = Date.now();
     if (Date.now() - idleSince > IDLE_MINUTES * 60_000) {
       server.close();
       void leave(context).finally(() => process.exit(0));

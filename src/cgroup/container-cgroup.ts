@@ -52,9 +52,10 @@ export class ContainerCgroup {
 
   /** Sets limits; those absent stay as they are. */
   limit(limits: CgroupLimits): void {
-    for (const { name, value, optional } of limitFiles(limits)) {
-      if (optional === true && !existsSync(join(this.path, name))) continue;
-      this.#write(name, value);
+    for (const { name, value, optional, otherwise } of limitFiles(limits)) {
+      if (existsSync(join(this.path, name))) this.#write(name, value);
+      else if (otherwise !== undefined) this.#write(otherwise.name, otherwise.value);
+      else if (optional !== true) this.#write(name, value);
     }
   }
 
@@ -100,6 +101,23 @@ export class ContainerCgroup {
       ...(pids === undefined ? {} : { pids: { current: pids, ...defined('limit', this.#number('pids.max')) } }),
       ...(io === undefined ? {} : { io: { read: sumOf(io, 'rbytes'), written: sumOf(io, 'wbytes') } }),
     };
+  }
+
+  /** Freezes everything here and below (cgroup-v2.rst, cgroup.freeze). Returns false before Linux 5.2, which cannot. */
+  async freeze(patience: number): Promise<boolean> {
+    if (!existsSync(join(this.path, 'cgroup.freeze'))) return false;
+    this.#write('cgroup.freeze', '1');
+    const deadline = performance.now() + patience;
+    while (keyed(readOptional(this.path, 'cgroup.events'))['frozen'] !== 1) {
+      if (performance.now() > deadline) throw new Error(`the cgroup ${this.path} does not freeze`);
+      await sleep(2);
+    }
+    return true;
+  }
+
+  /** Undoes it. */
+  thaw(): void {
+    if (existsSync(join(this.path, 'cgroup.freeze'))) this.#write('cgroup.freeze', '0');
   }
 
   /** SIGKILL to every process in the cgroup and below. */

@@ -27,6 +27,7 @@ const diff = entry(
   "Inspect changes to files or directories on a container's filesystem",
   () => import('./commands/diff.ts'),
 );
+const events = entry('Get real time events from the engine', () => import('./commands/events.ts'));
 const exec = entry('Execute a command in a running container', () => import('./commands/exec.ts'));
 const exportContainer = entry("Export a container's filesystem as a tar archive", () => import('./commands/export.ts'));
 const images = entry('List images', () => import('./commands/images.ts'));
@@ -39,6 +40,7 @@ const kill = entry('Kill one or more running containers', () => import('./comman
 const login = entry('Authenticate to a registry', () => import('./commands/login.ts'));
 const logout = entry('Log out from a registry', () => import('./commands/logout.ts'));
 const logs = entry('Fetch the logs of a container', () => import('./commands/logs.ts'));
+const pause = entry('Pause all processes within one or more containers', () => import('./commands/pause.ts'));
 const port = entry('List port mappings or a specific mapping for the container', () => import('./commands/port.ts'));
 const ps = entry('List containers', () => import('./commands/ps.ts'));
 const pull = entry('Download an image from a registry', () => import('./commands/pull.ts'));
@@ -50,9 +52,15 @@ const rmi = entry('Remove one or more images', () => import('./commands/rmi.ts')
 const run = entry('Create and run a new container from an image', () => import('./commands/run.ts'));
 const search = entry('Search a registry for images', () => import('./commands/search.ts'));
 const start = entry('Start one or more stopped containers', () => import('./commands/start.ts'));
+const stats = entry(
+  'Display a live stream of container(s) resource usage statistics',
+  () => import('./commands/stats.ts'),
+);
 const stop = entry('Stop one or more running containers', () => import('./commands/stop.ts'));
 const tag = entry('Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', () => import('./commands/tag.ts'));
 const top = entry('Display the running processes of a container', () => import('./commands/top.ts'));
+const unpause = entry('Unpause all processes within one or more containers', () => import('./commands/unpause.ts'));
+const update = entry('Update configuration of one or more containers', () => import('./commands/update.ts'));
 const wait = entry(
   'Block until one or more containers stop, then print their exit codes',
   () => import('./commands/wait.ts'),
@@ -79,6 +87,7 @@ export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   cp,
   create,
   diff,
+  events,
   export: exportContainer,
   import: importImage,
   inspect: entry(
@@ -89,6 +98,7 @@ export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   login,
   logout,
   logs,
+  pause,
   port,
   push,
   rename,
@@ -97,9 +107,12 @@ export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   rmi,
   search,
   start,
+  stats,
   stop,
   tag,
   top,
+  unpause,
+  update,
   wait,
 };
 
@@ -121,14 +134,19 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
       kill,
       logs,
       ls: ps,
+      pause,
       port,
+      prune: entry('Remove all stopped containers', () => import('./commands/container-prune.ts')),
       rename,
       restart,
       rm,
       run,
       start,
+      stats,
       stop,
       top,
+      unpause,
+      update,
       wait,
     },
   },
@@ -144,7 +162,22 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
       tag,
     },
   },
-  system: { summary: 'Manage trun', commands: { info } },
+  system: {
+    summary: 'Manage trun',
+    commands: {
+      boot: entry(
+        'Start the containers whose restart policy wants them to run',
+        () => import('./commands/system-boot.ts'),
+      ),
+      'disable-boot': entry('Undo "trun system enable-boot"', () => import('./commands/system-disable-boot.ts')),
+      'enable-boot': entry(
+        'Have containers with a restart policy come back after a reboot',
+        () => import('./commands/system-enable-boot.ts'),
+      ),
+      events,
+      info,
+    },
+  },
   volume: {
     summary: 'Manage volumes',
     commands: {

@@ -1,12 +1,14 @@
 /**
- * A container on disk: `containers/<id>/config.json` is what was asked for and never changes but for the name;
+ * A container on disk: `containers/<id>/config.json` is what was asked for and changes by `rename` and `update` alone;
  * `state.json` is what has become of it. The agent alone writes them; everybody reads them.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerOptions } from '../oci/image-to-spec.ts';
 import type { ContainerMount } from '../oci/options/mount.ts';
+import type { HealthCheck, HealthOptions } from '../oci/options/health.ts';
 import type { PublishedPort } from '../oci/options/publish.ts';
+import type { RestartPolicy } from '../oci/options/restart.ts';
 import type { SeccompProfile } from '../oci/seccomp/profile.ts';
 import { readJson } from '../state/atomic-file.ts';
 import type { StatePaths } from '../state/paths.ts';
@@ -43,6 +45,10 @@ export interface ContainerRequest {
   readonly stopSignal?: string;
   /** Seconds until `stop` kills; absent: 10. */
   readonly stopTimeout?: number;
+  /** What becomes of it when it has ended; absent: nothing. */
+  readonly restart?: RestartPolicy;
+  /** Over the image's health check, or instead of it; absent: the image's. */
+  readonly health?: HealthOptions | 'none';
   readonly seccomp: 'default' | 'unconfined' | SeccompProfile;
   /** Which writable layer, and its limits in bytes and inodes. */
   readonly storage: { readonly writable: 'auto' | 'kernel' | 'fuse'; readonly size?: number; readonly inodes?: number };
@@ -63,9 +69,13 @@ export interface ContainerConfig {
   readonly writable: 'kernel' | 'fuse';
   /** Volumes by mount point in the container. */
   readonly volumes: Readonly<Record<string, string>>;
+  /** Of the request or, where that has none, of the image. */
+  readonly stopSignal?: string;
+  readonly health?: HealthCheck;
 }
 
-export type ContainerStatus = 'created' | 'running' | 'exited';
+/** `restarting`: it has ended, and its restart policy will start it again in a while. */
+export type ContainerStatus = 'created' | 'running' | 'restarting' | 'exited';
 
 export interface ContainerState {
   readonly status: ContainerStatus;
@@ -80,6 +90,18 @@ export interface ContainerState {
   readonly error?: string;
   /** Path of its cgroup, where it has limits; while it runs. */
   readonly cgroup?: string;
+  /** Its processes are frozen; while it runs. */
+  readonly paused?: boolean;
+  /** It has been told to end by `stop` or `kill`: its restart policy does not count. */
+  readonly isStopped?: boolean;
+  /** What its restart policy has done since somebody started it. */
+  readonly restarts?: {
+    readonly count: number;
+    /** Milliseconds that were waited before the last restart. */
+    readonly delay: number;
+    /** ISO 8601: when the next one is due. */
+    readonly due?: string;
+  };
   /** Counts starts, so that output and waits of one start are not taken for another's. */
   readonly starts: number;
   /** Bytes of the log's index at its last start: where its output begins. */
@@ -97,6 +119,11 @@ export interface ContainerState {
       readonly containerPort: number;
     }[];
   };
+}
+
+/** What listings call a state: Docker knows `paused` besides. */
+export function shownStatus({ status, paused }: ContainerState): ContainerStatus | 'paused' {
+  return status === 'running' && paused === true ? 'paused' : status;
 }
 
 /** A container as read from disk. */

@@ -10,10 +10,14 @@ import type { Poller } from '../sys/poller.ts';
 import { isAlive } from '../sys/process-identity.ts';
 import type { Container, ContainerConfig, ContainerState } from './container.ts';
 import { openEngineImages, type EngineImages } from './images.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import { RestartTimers } from './restart-timers.ts';
 import type { RunningContainer } from './running-container.ts';
 
 interface EngineEvents {
-  /** A container has ended and its state is on disk. */
+  /** A container is gone. */
+  removed: [id: string];
+  /** A container has ended, or does not wait for its restart any more, and its state is on disk. */
   ended: [id: string, state: ContainerState];
 }
 
@@ -26,6 +30,10 @@ export class EngineContext {
   readonly attended = new Map<string, Promise<void>>();
   /** Removals of containers that remove themselves. */
   readonly removals = new Map<string, Promise<void>>();
+  /** Containers that wait for their restart. */
+  readonly restarts = new RestartTimers();
+  /** The health checks of running containers that have one. */
+  readonly health = new Map<string, HealthMonitor>();
   readonly events = new EventEmitter<EngineEvents>();
   /** For what a user of the agent's log should know. */
   readonly log: (message: string) => void;
@@ -86,6 +94,11 @@ export class EngineContext {
     }
   }
 
+  /** Whether there is anything to stay for. */
+  get isBusy(): boolean {
+    return this.running.size > 0 || this.restarts.isBusy;
+  }
+
   async close(): Promise<void> {
     await this.#networks?.networks[Symbol.asyncDispose]();
     this.poller.close();
@@ -109,7 +122,8 @@ function save(path: string, value: unknown, config: ContainerConfig): void {
   else writeJson(path, value);
 }
 
-function replaceFile(path: string, content: string): void {
+/** Replaces a file whole, safe against kill -9 but not against a crash of the machine. */
+export function replaceFile(path: string, content: string): void {
   const temporary = `${path}.tmp`;
   try {
     writeFileSync(temporary, content, { mode: 0o600 });

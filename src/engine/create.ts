@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { syncFolder } from '../state/atomic-file.ts';
 import { resolveCommand } from '../oci/command.ts';
 import { InvalidInput } from '../oci/invalid-input.ts';
+import { resolveHealthCheck } from '../oci/options/health.ts';
 import { containerCapabilities } from '../oci/image-to-spec.ts';
 import { probeKernelOverlay, writableLayer } from '../storage/probe.ts';
 import type { WritableKind } from '../storage/writable-layer.ts';
@@ -15,6 +16,7 @@ import {
   type ContainerConfig,
   type ContainerRequest,
 } from './container.ts';
+import { recordContainerEvent } from './container-event.ts';
 import { saveConfig, saveState, type EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
 import { fillVolume } from './fill-volume.ts';
@@ -31,6 +33,8 @@ export async function createContainer(context: EngineContext, request: Container
   const { paths } = context;
   const source = findSource(context, request);
   const command = checkCommand(source, request);
+  const health = asEngineError(() => resolveHealthCheck(request.health, source.config.Healthcheck));
+  const stopSignal = request.stopSignal ?? source.config.StopSignal;
   const name = chooseName(context, request.name);
   const id = randomBytes(32).toString('hex');
   const writable = await chooseWritable(context, request);
@@ -46,6 +50,8 @@ export async function createContainer(context: EngineContext, request: Container
     command,
     writable,
     volumes: provideVolumes(context, request, source),
+    ...(stopSignal === undefined ? {} : { stopSignal }),
+    ...(health === undefined ? {} : { health }),
   };
   if (source.image !== undefined) await fillVolumes(context, config);
   const folder = join(paths.containers, id);
@@ -58,6 +64,7 @@ export async function createContainer(context: EngineContext, request: Container
     saveState({ folder: draft, config }, state);
     renameSync(draft, folder);
     if (!request.autoRemove) syncFolder(paths.containers);
+    recordContainerEvent(context, config, 'create');
     return { folder, config, state };
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
@@ -67,9 +74,15 @@ export async function createContainer(context: EngineContext, request: Container
 
 /** What can be known to fail later fails now. */
 function checkCommand({ config }: Source, request: ContainerRequest): string[] {
-  try {
+  return asEngineError(() => {
     containerCapabilities(request.options);
     return resolveCommand(config, request.options.args ?? [], request.options.entrypoint);
+  });
+}
+
+function asEngineError<T>(work: () => T): T {
+  try {
+    return work();
   } catch (error) {
     if (error instanceof InvalidInput) throw new EngineError('INVALID', error.message, { cause: error });
     throw error;

@@ -6,10 +6,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writableLayer } from '../storage/probe.ts';
 import { signalProcess } from '../sys/signal-process.ts';
 import { listContainers, readContainer, type Container, type ContainerState } from './container.ts';
+import { recordContainerEvent } from './container-event.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { stopHealthChecks, watchHealth } from './health-monitor.ts';
 import { removeCgroup } from './limits.ts';
-import { dismissMonitor, isMonitorGone, listMonitorSockets, monitorSocket } from './monitor-link.ts';
+import {
+  dismissMonitor,
+  isMonitorGone,
+  listMonitorSockets,
+  monitorSocket,
+  retainedSocketName,
+  takeRetainedMonitor,
+} from './monitor-link.ts';
 import { removeContainer, sweepRemoved } from './remove.ts';
+import { restartDelay, restartsAfter } from './restart-policy.ts';
 import { readExit, RunningContainer, type Exit } from './running-container.ts';
 
 /** How long a container that removes itself stays for a client that lost its agent and has not asked for the code yet. */
@@ -24,6 +34,7 @@ export function superviseContainer(
 ): void {
   const { id } = container.config;
   context.running.set(id, running);
+  watchHealth(context, container, takenOver);
   void running.exited
     .then((exit) =>
       context.exclusive(id, async () => {
@@ -33,17 +44,33 @@ export function superviseContainer(
       }),
     )
     .then((state) => {
-      running.release();
+      if (state.status === 'restarting') context.restarts.schedule(id, dueTime(state), retain(context, running));
+      else running.release();
       announce(context, id, state, takenOver);
     })
     .catch((error: unknown) => context.log(`${container.config.name}: ${(error as Error).stack ?? ''}`));
+}
+
+/** A container that waits for its restart has its monitor wait, too: it brings up the next agent. */
+function retain(context: EngineContext, running: RunningContainer): () => void {
+  try {
+    return running.retain();
+  } catch (error) {
+    context.log(`a monitor cannot be kept: ${(error as Error).message}`);
+    running.release();
+    return () => undefined;
+  }
+}
+
+function dueTime({ restarts }: ContainerState): number {
+  return Date.parse(restarts?.due ?? '') || Date.now();
 }
 
 /** Tells who waits; they read the state from disk or get it with the event. Then `--rm` does its work. */
 function announce(context: EngineContext, id: string, state: ContainerState, takenOver: boolean): void {
   context.events.emit('ended', id, state);
   const container = readContainer(context.paths, id);
-  if (container?.config.request.autoRemove !== true) return;
+  if (state.status === 'restarting' || container?.config.request.autoRemove !== true) return;
   const removal = removeUnattended(context, id, takenOver)
     .catch((error: unknown) => context.log(`${container.config.name}: ${(error as Error).message}`))
     .finally(() => context.removals.delete(id));
@@ -63,6 +90,7 @@ async function removeUnattended(context: EngineContext, id: string, takenOver: b
  */
 async function finish(context: EngineContext, id: string, exit: Exit): Promise<ContainerState> {
   const { paths } = context;
+  stopHealthChecks(context, id);
   const container = readContainer(paths, id);
   const { starts, logStart, startedAt, cgroup, process: first } = container?.state ?? { starts: 0, logStart: 0 };
   async function attempt(action: string, work: () => unknown): Promise<void> {
@@ -79,12 +107,13 @@ async function finish(context: EngineContext, id: string, exit: Exit): Promise<C
   if (cgroup !== undefined) {
     await attempt('remove its cgroup', async () => ({ oomKilled } = await removeCgroup(cgroup)));
   }
+  const finishedAt = new Date();
   const finished: ContainerState = {
-    status: 'exited',
+    ...nextStep(readContainer(paths, id), exit.exitCode, finishedAt),
     starts,
     logStart,
     ...(startedAt === undefined ? {} : { startedAt }),
-    finishedAt: new Date().toISOString(),
+    finishedAt: finishedAt.toISOString(),
     exitCode: exit.exitCode,
     oomKilled,
     ...(exit.error === undefined ? {} : { error: exit.error }),
@@ -92,11 +121,32 @@ async function finish(context: EngineContext, id: string, exit: Exit): Promise<C
   if (container === undefined) return finished;
   const { folder, config } = container;
   await attempt('put its end on record', () => saveState(container, finished));
+  if (finished.oomKilled === true) recordContainerEvent(context, config, 'oom');
+  const seconds = startedAt === undefined ? 0 : Math.floor((finishedAt.getTime() - Date.parse(startedAt)) / 1000);
+  recordContainerEvent(context, config, 'die', { exitCode: String(exit.exitCode), execDuration: String(seconds) });
   await attempt('leave its network', () => leaveNetwork(context, container));
   await attempt('release its file system', async () =>
     writableLayer(config.writable).release({ paths, holder: await context.holder(), id, folder }),
   );
   return finished;
+}
+
+/** Whether the container has come to rest or will be started again: read at the last moment, for it may be stopped now. */
+function nextStep(
+  container: Container | undefined,
+  exitCode: number,
+  now: Date,
+): Pick<ContainerState, 'status' | 'restarts' | 'isStopped'> {
+  if (container === undefined) return { status: 'exited' };
+  const { restarts, startedAt, isStopped = false } = container.state;
+  const count = restarts?.count ?? 0;
+  if (!restartsAfter(container.config.request.restart, { exitCode, isStopped, restarts: count })) {
+    return { status: 'exited', ...(restarts === undefined ? {} : { restarts }), ...(isStopped ? { isStopped } : {}) };
+  }
+  const lasted = now.getTime() - Date.parse(startedAt ?? now.toISOString());
+  const delay = restartDelay(restarts?.delay, lasted);
+  const due = new Date(now.getTime() + delay).toISOString();
+  return { status: 'restarting', restarts: { count: count + 1, delay, due } };
 }
 
 async function leaveNetwork(context: EngineContext, { config }: Container): Promise<void> {
@@ -119,6 +169,7 @@ export async function adoptContainers(context: EngineContext): Promise<void> {
     const { config, state } = container;
     try {
       if (state.status === 'running') await adopt(context, container);
+      else if (state.status === 'restarting') resumeRestart(context, config.id, state);
       else if (config.request.autoRemove && state.status === 'exited') announce(context, config.id, state, true);
     } catch (error) {
       context.log(`${config.name}: cannot take it over: ${(error as Error).message}`);
@@ -146,17 +197,25 @@ async function adopt(context: EngineContext, container: Container): Promise<void
     if (!isMonitorGone(error)) throw error;
     // It and its container ended while nobody looked, or the machine was rebooted.
     const state = await context.exclusive(id, () => finish(context, id, readExit(folder)));
+    if (state.status === 'restarting') resumeRestart(context, id, state);
     return announce(context, id, state, true);
   }
   superviseContainer(context, container, running, true);
 }
 
+function resumeRestart(context: EngineContext, id: string, state: ContainerState): void {
+  const letGo = takeRetainedMonitor(context.paths, id);
+  context.restarts.schedule(id, dueTime(state), letGo ?? (() => undefined));
+}
+
 /** Monitors that wait for an agent to take what nobody asks for any more. */
 function dismissMonitors(context: EngineContext): void {
   const wanted = new Set(
-    listContainers(context.paths)
-      .filter(({ config, state }) => state.status === 'running' || context.running.has(config.id))
-      .map(({ config }) => monitorSocket(context.paths, config.id).name),
+    listContainers(context.paths).flatMap(({ config, state }) => {
+      if (state.status === 'restarting') return [retainedSocketName(config.id)];
+      const isRunning = state.status === 'running' || context.running.has(config.id);
+      return isRunning ? [monitorSocket(context.paths, config.id).name] : [];
+    }),
   );
   for (const name of listMonitorSockets(context.paths)) {
     if (wanted.has(name)) continue;

@@ -2,17 +2,22 @@
  * `exec`, on the agent's side. The client's stdio and a status socket of the client's go to the new process by way of
  * the agent, which is then out of it: an exec outlives its agent, and its output passes through nobody else's hands.
  */
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { mergeEnvironment } from '../oci/environment.ts';
 import { containerCapabilities } from '../oci/image-to-spec.ts';
 import { InvalidInput } from '../oci/invalid-input.ts';
 import type { Process } from '../oci/runtime-spec.ts';
 import { resolveUser } from '../oci/user.ts';
+import type { LaunchPlan } from '../monitor/plan.ts';
+import { INHERITED_FD } from '../monitor/plan-layout.ts';
 import { startMonitorFor } from '../monitor/start.ts';
 import { execPlan } from '../runtime/exec-plan.ts';
 import { isAlive } from '../sys/process-identity.ts';
+import { openProcess } from '../sys/signal-process.ts';
 import { seccompFilter } from './container-spec.ts';
 import { findContainer, type Container } from './container.ts';
+import { recordContainerEvent } from './container-event.ts';
 import type { EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
 import { findSource } from './lower.ts';
@@ -28,18 +33,56 @@ export function execInContainer(
   request: ExecRequest,
   [stdin, stdout, stderr, status]: ExecFds,
 ): void {
+  using exec = planExec(context, request);
+  const { config } = exec.container;
+  const command = request.args.join(' ');
+  recordContainerEvent(context, config, `exec_create: ${command}`);
+  startMonitorFor(status, exec.plan, [stdin, stdout, stderr], [exec.pidfd]);
+  recordContainerEvent(context, config, `exec_start: ${command}`);
+}
+
+interface PlannedExec extends Disposable {
+  readonly container: Container;
+  readonly plan: LaunchPlan;
+  /** The plan wants it as its first inherited fd. */
+  readonly pidfd: number;
+}
+
+/**
+ * The plan of a program in a running container. Throws CONFLICT where that does not run, or is paused.
+ * @param request its `endsWithParent`: the program is killed with the plan's waiter
+ */
+export function planExec(
+  context: EngineContext,
+  request: ExecRequest & { readonly endsWithParent?: boolean },
+): PlannedExec {
   const container = findContainer(context.paths, request.container);
-  const first = container.state.process;
-  if (container.state.status !== 'running' || !isAlive(first)) {
-    throw new EngineError('CONFLICT', `container ${container.config.id} is not running`);
+  const { id } = container.config;
+  const { process: first, status, paused, cgroup } = container.state;
+  const notRunning = new EngineError('CONFLICT', `container ${id} is not running`);
+  if (status === 'restarting') {
+    throw new EngineError('CONFLICT', `Container ${id} is restarting, wait until the container is running`);
   }
-  const plan = execPlan({
-    process: execProcess(context, container, request, first.pid),
-    pid: first.pid,
-    cgroupProcs: container.state.cgroup === undefined ? undefined : join(container.state.cgroup, 'cgroup.procs'),
-    seccomp: request.privileged ? undefined : seccompFilter(container),
-  });
-  startMonitorFor(status, plan, [stdin, stdout, stderr]);
+  if (status !== 'running' || first === undefined) throw notRunning;
+  if (paused === true)
+    throw new EngineError('CONFLICT', `Container ${id} is paused, unpause the container before exec`);
+  const pidfd = openProcess(first);
+  if (pidfd === undefined) throw notRunning;
+  try {
+    const plan = execPlan({
+      process: execProcess(context, container, request, first.pid),
+      pidfd: INHERITED_FD,
+      cgroupProcs: cgroup === undefined ? undefined : join(cgroup, 'cgroup.procs'),
+      seccomp: request.privileged ? undefined : seccompFilter(container),
+      endsWithParent: request.endsWithParent,
+    });
+    // Its account files were read by its pid: was it still its own?
+    if (!isAlive(first)) throw notRunning;
+    return { container, plan, pidfd, [Symbol.dispose]: () => closeSync(pidfd) };
+  } catch (error) {
+    closeSync(pidfd);
+    throw error;
+  }
 }
 
 function execProcess(context: EngineContext, container: Container, request: ExecRequest, pid: number): Process {

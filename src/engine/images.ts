@@ -75,7 +75,7 @@ function indexVersion(index: string): string {
 }
 
 function runnable({ id, manifestDigest, config: { config } }: StoredImage): RunnableImage {
-  const { ExposedPorts, Volumes, Entrypoint, Cmd, Env, User, WorkingDir, Labels, StopSignal } = config;
+  const { ExposedPorts, Volumes, Entrypoint, Cmd, Env, User, WorkingDir, Labels, StopSignal, Healthcheck } = config;
   return {
     id,
     manifest: manifestDigest,
@@ -83,6 +83,7 @@ function runnable({ id, manifestDigest, config: { config } }: StoredImage): Runn
       ...(User === undefined ? {} : { User }),
       ...(WorkingDir === undefined ? {} : { WorkingDir }),
       ...(StopSignal === undefined ? {} : { StopSignal }),
+      ...(Healthcheck === undefined ? {} : { Healthcheck }),
       Env: [...(Env ?? [])],
       Entrypoint: Entrypoint === undefined ? null : [...Entrypoint],
       Cmd: Cmd === undefined ? null : [...Cmd],

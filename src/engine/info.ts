@@ -7,7 +7,7 @@ import { findIdMap } from '../holder/id-map.ts';
 import { openImageStore } from '../image/image-store.ts';
 import { listImages } from '../image/queries/list-images.ts';
 import type { StatePaths } from '../state/paths.ts';
-import { listContainers } from './container.ts';
+import { listContainers, shownStatus } from './container.ts';
 import { isLost } from './processes.ts';
 import { listVolumes } from './volumes.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -52,7 +52,7 @@ export async function systemInfo(paths: StatePaths): Promise<SystemInfo> {
   return {
     Containers: containers.length,
     ContainersRunning: running,
-    ContainersPaused: 0,
+    ContainersPaused: containers.filter((each) => shownStatus(each.state) === 'paused').length,
     ContainersStopped: containers.length - running,
     Images: images.length,
     Volumes: listVolumes(paths).length,

@@ -1,7 +1,10 @@
 /** A container in the shape of Docker's `GET /containers/{id}/json`, as `inspect` prints it. */
 import { join } from 'node:path';
 import type { StatePaths } from '../state/paths.ts';
-import type { Container } from './container.ts';
+import type { DeviceNumber } from '../oci/options/device-rate.ts';
+import type { HealthCheck } from '../oci/options/health.ts';
+import { type Container, shownStatus } from './container.ts';
+import { NEW_HEALTH, readHealth } from './health.ts';
 import { volumeData } from './volumes.ts';
 
 /** Docker's "never". */
@@ -11,16 +14,17 @@ export function inspectContainer(paths: StatePaths, container: Container): objec
   const { folder, config, state } = container;
   const { request } = config;
   const [path = '', ...args] = config.command;
+  const isUp = state.status === 'running' || state.status === 'restarting';
   return {
     Id: config.id,
     Created: config.created,
     Path: path,
     Args: args,
     State: {
-      Status: state.status,
-      Running: state.status === 'running',
-      Paused: false,
-      Restarting: false,
+      Status: shownStatus(state),
+      Running: isUp,
+      Paused: state.status === 'running' && state.paused === true,
+      Restarting: state.status === 'restarting',
       OOMKilled: state.oomKilled ?? false,
       Dead: false,
       Pid: state.status === 'running' ? (state.process?.pid ?? 0) : 0,
@@ -28,6 +32,8 @@ export function inspectContainer(paths: StatePaths, container: Container): objec
       Error: state.error ?? '',
       StartedAt: state.startedAt ?? NO_TIME,
       FinishedAt: state.finishedAt ?? NO_TIME,
+      // There for templates, and left out of JSON, as Docker has it.
+      Health: config.health === undefined ? undefined : health(folder),
     },
     Image: config.image?.id ?? request.image,
     ResolvConfPath: join(folder, 'resolv.conf'),
@@ -35,7 +41,7 @@ export function inspectContainer(paths: StatePaths, container: Container): objec
     HostsPath: join(folder, 'hosts'),
     LogPath: join(folder, 'stdout.log'),
     Name: `/${config.name}`,
-    RestartCount: 0,
+    RestartCount: state.restarts?.count ?? 0,
     Driver: config.writable === 'kernel' ? 'overlay' : 'fuse-overlay',
     Platform: 'linux',
     HostConfig: hostConfig(container),
@@ -53,7 +59,8 @@ export function inspectContainer(paths: StatePaths, container: Container): objec
       WorkingDir: request.options.workdir ?? '',
       Entrypoint: request.options.entrypoint === undefined ? null : [request.options.entrypoint],
       Labels: request.labels,
-      ...(request.stopSignal === undefined ? {} : { StopSignal: request.stopSignal }),
+      ...(config.stopSignal === undefined ? {} : { StopSignal: config.stopSignal }),
+      ...(config.health === undefined ? {} : { Healthcheck: healthcheck(config.health) }),
       ...(request.stopTimeout === undefined ? {} : { StopTimeout: request.stopTimeout }),
     },
     NetworkSettings: networkSettings(container),
@@ -74,7 +81,10 @@ function hostConfig({ config: { request } }: Container): object {
         [{ HostIp: hostIp, HostPort: hostPorts[0] === 0 ? '' : String(hostPorts[0]) }],
       ]),
     ),
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    RestartPolicy: {
+      Name: request.restart?.name ?? 'no',
+      MaximumRetryCount: request.restart?.maximumRetryCount ?? 0,
+    },
     AutoRemove: request.autoRemove,
     CapAdd: options.capAdd ?? null,
     CapDrop: options.capDrop ?? null,
@@ -99,8 +109,51 @@ function hostConfig({ config: { request } }: Container): object {
     Memory: limits.memory ?? 0,
     MemorySwap: limits.memorySwap ?? (limits.memory === undefined ? 0 : 2 * limits.memory),
     NanoCpus: Math.round((limits.cpus ?? 0) * 1e9),
+    MemoryReservation: limits.memoryReservation ?? 0,
+    CpuShares: limits.cpuShares ?? 0,
+    CpuPeriod: limits.cpuPeriod ?? 0,
+    CpuQuota: limits.cpuQuota ?? 0,
+    CpusetCpus: limits.cpusetCpus ?? '',
+    CpusetMems: limits.cpusetMems ?? '',
     PidsLimit: limits.pids ?? null,
+    BlkioWeight: limits.blkioWeight ?? 0,
+    BlkioWeightDevice: (limits.blkioWeightDevice ?? []).map(({ device, value }) => ({ Path: device, Weight: value })),
+    BlkioDeviceReadBps: deviceRates(limits.deviceReadBps),
+    BlkioDeviceWriteBps: deviceRates(limits.deviceWriteBps),
+    BlkioDeviceReadIOps: deviceRates(limits.deviceReadIops),
+    BlkioDeviceWriteIOps: deviceRates(limits.deviceWriteIops),
+    OomScoreAdj: options.oomScoreAdj ?? 0,
     Init: request.init,
+  };
+}
+
+function deviceRates(rates: readonly DeviceNumber[] = []): object[] {
+  return rates.map(({ device, value }) => ({ Path: device, Rate: value }));
+}
+
+function health(folder: string): object {
+  const { status, failingStreak, log } = readHealth(folder) ?? NEW_HEALTH;
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ start, end, exitCode, output }) => ({
+      Start: start,
+      End: end,
+      ExitCode: exitCode,
+      Output: output,
+    })),
+  };
+}
+
+/** In Docker's unit, the nanosecond. */
+function healthcheck({ test, interval, timeout, startPeriod, startInterval, retries }: HealthCheck): object {
+  return {
+    Test: test,
+    Interval: interval * 1e6,
+    Timeout: timeout * 1e6,
+    StartPeriod: startPeriod * 1e6,
+    StartInterval: startInterval * 1e6,
+    Retries: retries,
   };
 }
 

@@ -1,5 +1,5 @@
 /** Talking to a container's monitor over its socket (monitor.c, supervise). */
-import { closeSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/error-code.ts';
 import type { StatePaths } from '../state/paths.ts';
@@ -26,9 +26,58 @@ function monitorsFolder(paths: StatePaths): string {
   return join(paths.run, 'monitors');
 }
 
+/** Under this name a monitor waits whose container has ended and waits for its restart: the next one needs its own. */
+export function retainedSocketName(id: string): string {
+  return `${id.slice(0, 24)}.ended`;
+}
+
 export function forgetMonitorSocket(paths: StatePaths, id: string): void {
+  rmSync(monitorSocketPath(paths, id), { force: true });
+}
+
+/** Makes room for the next monitor's socket. The one that is there stays reachable. */
+export function retainMonitorSocket(paths: StatePaths, id: string): void {
+  renameSync(monitorSocketPath(paths, id), join(monitorsFolder(paths), retainedSocketName(id)));
+}
+
+/**
+ * Has the monitor of a container that waits for its restart wait for us. Returns what lets it go; undefined where there
+ * is none, or it does not wait.
+ */
+export function takeRetainedMonitor(paths: StatePaths, id: string): (() => void) | undefined {
+  const retained = join(monitorsFolder(paths), retainedSocketName(id));
+  // An agent was killed between putting the wait on record and the renaming.
+  if (!existsSync(retained) && existsSync(monitorSocketPath(paths, id))) retainMonitorSocket(paths, id);
+  try {
+    const { connection, fds } = takeFds(retained, 'agent');
+    for (const fd of fds) closeSync(fd);
+    return () => dismiss(connection, retained);
+  } catch (error) {
+    if (!isMonitorGone(error)) throw error;
+    rmSync(retained, { force: true });
+    return undefined;
+  }
+}
+
+/** Tells an ended container's monitor to go. */
+export function dismissRetained(paths: StatePaths, id: string, connection: number): void {
+  dismiss(connection, join(monitorsFolder(paths), retainedSocketName(id)));
+}
+
+function dismiss(connection: number, socket: string): void {
+  try {
+    writeSync(connection, 'D');
+  } catch (error) {
+    if (!isMonitorGone(error)) throw error;
+  } finally {
+    closeSync(connection);
+    rmSync(socket, { force: true });
+  }
+}
+
+function monitorSocketPath(paths: StatePaths, id: string): string {
   const { folder, name } = monitorSocket(paths, id);
-  rmSync(join(folder, name), { force: true });
+  return join(folder, name);
 }
 
 export interface MonitorFds {

@@ -10,10 +10,18 @@ import { EngineError } from './engine-error.ts';
 /** USER_HZ: the same on every architecture of Linux that we run on. */
 const TICKS_PER_SECOND = 100;
 
+/** Of x86-64, and of arm64 as distributions build it. */
+const PAGE_SIZE = 4096;
+
 const HEADER = ['UID', 'PID', 'PPID', 'C', 'STIME', 'TTY', 'TIME', 'CMD'] as const;
 
-interface Process {
+export interface Process {
   readonly pid: number;
+  /** One letter of proc(5): R, S, D, T, Z… */
+  readonly state: string;
+  /** Bytes of memory in use, shared ones included. */
+  readonly resident: number;
+  readonly threads: number;
   readonly parent: number;
   readonly tty: number;
   /** Seconds of processor time. */
@@ -33,7 +41,7 @@ export async function listProcesses(container: Container, options: readonly stri
   if (state.status !== 'running' || !isAlive(state.process)) {
     throw new EngineError('CONFLICT', `container ${config.id} is not running`);
   }
-  const processes = processesOf(state.process.pid);
+  const processes = containerProcesses(state.process.pid);
   if (options.length > 0) return hostTable(options, new Set(processes.map(({ pid }) => String(pid))));
   const users = userNames();
   return [[...HEADER], ...processes.map((process) => tableRow(process, users))];
@@ -45,7 +53,7 @@ export function isLost({ state }: Container): boolean {
 }
 
 /** The processes of the pid namespace of `first`, and those of namespaces made inside it. */
-function processesOf(first: number): Process[] {
+export function containerProcesses(first: number): Process[] {
   const namespace = pidNamespace(first);
   const inside = new Set<number>();
   const found: Process[] = [];
@@ -77,12 +85,13 @@ function readProcess(pid: number): Process | undefined {
     const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ');
     const end = stat.lastIndexOf(')');
     // From the third field on: state, ppid, pgrp, session, tty_nr, …
-    const fields = stat
-      .slice(end + 2)
-      .split(' ')
-      .map(Number);
+    const words = stat.slice(end + 2).split(' ');
+    const fields = words.map(Number);
     return {
       pid,
+      state: words[0]!,
+      resident: fields[21]! * PAGE_SIZE,
+      threads: fields[17]!,
       parent: fields[1]!,
       tty: fields[4]!,
       used: (fields[11]! + fields[12]!) / TICKS_PER_SECOND,

@@ -2,7 +2,8 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writableLayer } from '../storage/probe.ts';
-import { listContainers, readContainer, type ContainerConfig } from './container.ts';
+import { listContainers, readContainer, type ContainerConfig, type ContainerState } from './container.ts';
+import { recordContainerEvent } from './container-event.ts';
 import type { EngineContext } from './context.ts';
 import { readJson } from '../state/atomic-file.ts';
 import { EngineError } from './engine-error.ts';
@@ -30,27 +31,34 @@ export async function removeContainer(
   // A start that was under way gets through first, so it may run only by the time it is looked at again.
   let condemned;
   do {
-    if (readContainer(context.paths, id)?.state.status === 'running') {
-      if (!force) {
-        throw new EngineError(
-          'CONFLICT',
-          `cannot remove container "/${before.config.name}": container is running: stop the container before removing or force remove`,
-        );
-      }
+    const state = readContainer(context.paths, id)?.state;
+    if (state?.status === 'running' || state?.status === 'restarting') {
+      if (!force) throw stillUp(before.config, state);
       await killAndWait(context, id);
     }
     condemned = await context.exclusive(id, () => condemn(context, id));
   } while (condemned === 'running');
   if (condemned === 'gone') return;
+  recordContainerEvent(context, before.config, 'destroy');
+  context.events.emit('removed', id);
   await finishRemoval(context, `${REMOVED}${id}`);
   if (volumes) await removeAnonymousVolumes(context, before.config);
+}
+
+/** Docker's words. */
+function stillUp({ name }: ContainerConfig, { status, paused }: ContainerState): EngineError {
+  const reason =
+    paused === true
+      ? 'container is paused and must be unpaused first'
+      : `container is ${status}: stop the container before removing or force remove`;
+  return new EngineError('CONFLICT', `cannot remove container "/${name}": ${reason}`);
 }
 
 async function condemn(context: EngineContext, id: string): Promise<'running' | 'gone' | 'condemned'> {
   const { paths } = context;
   const container = readContainer(paths, id);
   if (container === undefined) return 'gone';
-  if (context.running.has(id)) return 'running';
+  if (context.running.has(id) || container.state.status === 'restarting') return 'running';
   const { network } = container.config.request;
   if (!network.startsWith('container:')) await leaveForGood(context, network, id);
   // From here on it is gone for everybody; its name is free.

@@ -1,6 +1,9 @@
 /** What the agent is asked to do. One JSON line each way over its socket; containers are named as users name them. */
+import type { BootResult } from './boot.ts';
 import type { ContainerRequest } from './container.ts';
 import type { DryRun } from './dry-run.ts';
+import type { WaitCondition } from './stop.ts';
+import type { ContainerUpdate } from './update.ts';
 
 /** A program to be run in a running container, as `exec` has it. Its stdio and status socket come as fds. */
 export interface ExecRequest {
@@ -32,8 +35,13 @@ export interface Requests {
   kill: { params: { container: string; signal: string }; result: object };
   remove: { params: { container: string; force: boolean; volumes: boolean }; result: object };
   rename: { params: { container: string; name: string }; result: object };
-  /** Answers when the container has ended (at once where it does not run). */
-  wait: { params: { container: string }; result: { exitCode: number } };
+  /** Answers when the condition holds; absent: when the container has ended (at once where it does not run). */
+  wait: { params: { container: string; condition?: WaitCondition }; result: { exitCode: number } };
+  pause: { params: { container: string }; result: object };
+  unpause: { params: { container: string }; result: object };
+  update: { params: { container: string; update: ContainerUpdate }; result: object };
+  /** Starts what its restart policy wants to run. */
+  boot: { params: object; result: BootResult };
   /** With four fds: stdin, stdout, stderr (for a terminal: unused), status socket (exec.ts). */
   exec: { params: ExecRequest; result: object };
   createVolume: { params: { name?: string; labels: Record<string, string> }; result: { name: string } };

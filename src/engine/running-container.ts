@@ -10,7 +10,7 @@ import type { StatePaths } from '../state/paths.ts';
 import type { Poller } from '../sys/poller.ts';
 import { errorCode } from '../base/error-code.ts';
 import { LogWriter } from './log-store.ts';
-import { forgetMonitorSocket, takeMonitorFds } from './monitor-link.ts';
+import { dismissRetained, forgetMonitorSocket, retainMonitorSocket, takeMonitorFds } from './monitor-link.ts';
 import { OutputPump } from './output-pump.ts';
 
 /** How a container's first process ended. */
@@ -58,6 +58,13 @@ export class RunningContainer {
     }
     if (exited) queueMicrotask(() => this.#end());
     else poller.watch(connection, () => this.#receive());
+  }
+
+  /** Has the monitor stay while its container waits for its restart; returns what lets it go. */
+  retain(): () => void {
+    const { paths } = this.#supervision;
+    retainMonitorSocket(paths, this.id);
+    return () => dismissRetained(paths, this.id, this.#connection);
   }
 
   /** Lets the monitor go, once the container's end is on record. */

@@ -7,6 +7,7 @@ import { writableLayer } from '../storage/probe.ts';
 import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-identity.ts';
 import { signalProcess } from '../sys/signal-process.ts';
 import { readContainer, type Container, type ContainerState } from './container.ts';
+import { recordContainerEvent } from './container-event.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { commandFailure } from './command-failure.ts';
 import { EngineError } from './engine-error.ts';
@@ -21,7 +22,28 @@ import { forgetMonitorSocket } from './monitor-link.ts';
 import { reserveExit, RunningContainer } from './running-container.ts';
 
 /** Starts a container that does not run. Where that fails, everything is as before, and the state tells why. */
-export async function startContainer(context: EngineContext, id: string, consoleSize?: ConsoleSize): Promise<Started> {
+export function startContainer(context: EngineContext, id: string, consoleSize?: ConsoleSize): Promise<Started> {
+  return start(context, id, { consoleSize, isAutomatic: false });
+}
+
+/** Starts a container again by its restart policy: not, if it has been stopped or started meanwhile. */
+export async function restartDue(context: EngineContext, id: string, letGo: () => void): Promise<void> {
+  try {
+    await start(context, id, { consoleSize: undefined, isAutomatic: true });
+  } catch (error) {
+    context.log(`cannot restart ${id}: ${(error as Error).message}`);
+  } finally {
+    letGo();
+  }
+}
+
+interface StartOptions {
+  readonly consoleSize: ConsoleSize | undefined;
+  /** By its restart policy. */
+  readonly isAutomatic: boolean;
+}
+
+function start(context: EngineContext, id: string, options: StartOptions): Promise<Started> {
   return context.exclusive(id, async () => {
     const container = readContainer(context.paths, id);
     if (container === undefined) throw new EngineError('NOT_FOUND', `No such container: ${id}`);
@@ -29,19 +51,33 @@ export async function startContainer(context: EngineContext, id: string, console
     // On record as running but not ours: its end could not be recorded, or it could not be taken over.
     if (context.running.has(id) || (container.state.status === 'running' && isAlive(container.state.process)))
       return { id, starts, logStart, warnings: [] };
+    // On record as running: it has ended, and the disk was too full to say so.
+    if (options.isAutomatic && !['restarting', 'running'].includes(container.state.status))
+      return { id, starts, logStart, warnings: [] };
+    const letGo = context.restarts.cancel(id);
     try {
-      return await launch(context, container, consoleSize);
+      return await launch(context, container, options);
     } catch (error) {
       const failure = toEngineError(error);
       const exitCode =
         failure.code === 'COMMAND_NOT_FOUND' ? 127 : failure.code === 'COMMAND_NOT_EXECUTABLE' ? 126 : 128;
       const status = container.state.status === 'created' ? 'created' : 'exited';
       try {
-        saveState(container, { status, starts, logStart, exitCode, error: failure.message });
+        saveState(container, {
+          ...takenRestarts(container.state),
+          status,
+          starts,
+          logStart,
+          exitCode,
+          error: failure.message,
+        });
       } catch (unsaved) {
         context.log(`${container.config.name}: cannot put its failure on record: ${(unsaved as Error).message}`);
       }
+      context.events.emit('ended', id, { status, starts, logStart, exitCode });
       throw failure;
+    } finally {
+      letGo?.();
     }
   });
 }
@@ -49,7 +85,7 @@ export async function startContainer(context: EngineContext, id: string, console
 async function launch(
   context: EngineContext,
   container: Container,
-  consoleSize: ConsoleSize | undefined,
+  { consoleSize, isAutomatic }: StartOptions,
 ): Promise<Started> {
   const { paths } = context;
   const { config, folder } = container;
@@ -68,7 +104,7 @@ async function launch(
     reserveExit(folder);
     const plan = containerPlan(input);
     monitor = startMonitor(plan);
-    const state = await awaitExec(container, monitor, networking, cgroup);
+    const state = await awaitExec(container, monitor, networking, cgroup, isAutomatic);
     first = state.process;
     superviseContainer(
       context,
@@ -82,6 +118,7 @@ async function launch(
         report: (problem) => context.log(`${config.name}: ${problem}`),
       }),
     );
+    recordContainerEvent(context, config, 'start');
     return { id, starts: state.starts, logStart: state.logStart, warnings: await context.takeWarnings() };
   } catch (error) {
     // A first process that still waits for the word goes when its socket ends; one that runs may outlive the monitor.
@@ -107,6 +144,7 @@ async function awaitExec(
   monitor: MonitorProcess,
   networking: Networking,
   cgroup: ContainerCgroup | undefined,
+  isAutomatic: boolean,
 ): Promise<ContainerState> {
   const pid = (await monitor.next())?.value;
   const ready = pid === undefined ? undefined : await monitor.next();
@@ -126,6 +164,7 @@ async function awaitExec(
     startedAt: new Date().toISOString(),
     starts: container.state.starts + 1,
     logStart: log.position,
+    ...(isAutomatic ? takenRestarts(container.state) : {}),
     ...(cgroup === undefined ? {} : { cgroup: cgroup.path }),
     ...(endpoint === undefined
       ? {}
@@ -144,6 +183,11 @@ async function awaitExec(
   monitor.go();
   await monitor.next();
   return state;
+}
+
+/** What the restart policy has done counts until somebody starts the container. */
+function takenRestarts({ restarts }: ContainerState): Pick<ContainerState, 'restarts'> {
+  return restarts === undefined ? {} : { restarts: { count: restarts.count, delay: restarts.delay } };
 }
 
 /** Docker's words for what the launch plan could not do. */

@@ -63,3 +63,5 @@ export type PseudoName = keyof typeof PSEUDO;
 /** Fds that every plan starts with. */
 export const PLAN_FD = 3;
 export const STATUS_FD = 4;
+/** The first of the fds that a plan is given besides. */
+export const INHERITED_FD = 5;

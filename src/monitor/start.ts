@@ -56,9 +56,16 @@ export interface MonitorProcess {
 /** Where the program's stdin, stdout and stderr come from: an fd of ours, or /dev/null. */
 export type MonitorStdio = readonly ['ignore' | number, 'ignore' | number, 'ignore' | number];
 
-/** Starts a plan in a session of its own, detached from this process, in the folder /. */
-export function startMonitor(plan: LaunchPlan, stdio: MonitorStdio = ['ignore', 'ignore', 'ignore']): MonitorProcess {
-  const { child, status } = spawnMonitor(plan, stdio, 'pipe');
+/**
+ * Starts a plan in a session of its own, detached from this process, in the folder /.
+ * @param inherited fds of ours that the plan finds at INHERITED_FD and after
+ */
+export function startMonitor(
+  plan: LaunchPlan,
+  stdio: MonitorStdio = ['ignore', 'ignore', 'ignore'],
+  inherited: readonly number[] = [],
+): MonitorProcess {
+  const { child, status } = spawnMonitor(plan, stdio, 'pipe', inherited);
   const records: AsyncIterator<Buffer, undefined> = status!.iterator({ destroyOnReturn: false });
   let pending = Buffer.alloc(0);
 
@@ -82,8 +89,13 @@ export function startMonitor(plan: LaunchPlan, stdio: MonitorStdio = ['ignore', 
 }
 
 /** Starts a plan whose status socket is somebody else's: `statusFd` is inherited. */
-export function startMonitorFor(statusFd: number, plan: LaunchPlan, stdio: MonitorStdio): ChildProcess {
-  return spawnMonitor(plan, stdio, statusFd).child;
+export function startMonitorFor(
+  statusFd: number,
+  plan: LaunchPlan,
+  stdio: MonitorStdio,
+  inherited: readonly number[] = [],
+): ChildProcess {
+  return spawnMonitor(plan, stdio, statusFd, inherited).child;
 }
 
 /** One record of the status socket. Throws a LaunchError where it reports one. */
@@ -94,7 +106,7 @@ export function decodeRecord(plan: Pick<LaunchPlan, 'action'>, record: Buffer): 
   return { kind: kind === RECORD_KIND.exit ? 'exit' : 'note', value };
 }
 
-function spawnMonitor(plan: LaunchPlan, stdio: MonitorStdio, status: 'pipe' | number) {
+function spawnMonitor(plan: LaunchPlan, stdio: MonitorStdio, status: 'pipe' | number, inherited: readonly number[]) {
   const planFd = sealedMemfd('trun-plan', plan.encode());
   try {
     const child = spawn(monitorProgram(), [], {
@@ -102,7 +114,7 @@ function spawnMonitor(plan: LaunchPlan, stdio: MonitorStdio, status: 'pipe' | nu
       cwd: '/',
       detached: true,
       env: {},
-      stdio: [...stdio, planFd, status],
+      stdio: [...stdio, planFd, status, ...inherited],
     });
     child.unref();
     // Without a listener a failed spawn would end the process; the status socket's end tells its reader.

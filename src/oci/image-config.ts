@@ -1,3 +1,5 @@
+import type { HealthOptions } from './options/health.ts';
+
 /** The `config` object of an OCI or Docker image configuration: what a container of the image starts from. */
 export interface ImageRunConfig {
   User?: string;
@@ -11,4 +13,5 @@ export interface ImageRunConfig {
   WorkingDir?: string;
   Labels?: Record<string, string> | null;
   StopSignal?: string;
+  Healthcheck?: HealthOptions;
 }

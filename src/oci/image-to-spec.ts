@@ -132,11 +132,29 @@ function distinct(ulimits: readonly Rlimit[]): Rlimit[] {
 
 const CPU_PERIOD = 100_000;
 
-function specResources({ memory, memorySwap, cpus, pids }: ResourceLimits): Resources | undefined {
+function specCpu({ cpus, cpuQuota, cpuPeriod, cpuShares, cpusetCpus, cpusetMems }: ResourceLimits) {
+  const cpu: NonNullable<Resources['cpu']> = {};
+  if (cpus !== undefined) [cpu.quota, cpu.period] = [Math.round(cpus * CPU_PERIOD), CPU_PERIOD];
+  if (cpuQuota !== undefined) cpu.quota = cpuQuota;
+  if (cpuPeriod !== undefined) cpu.period = cpuPeriod;
+  if (cpuShares !== undefined) cpu.shares = cpuShares;
+  if (cpusetCpus !== undefined) cpu.cpus = cpusetCpus;
+  if (cpusetMems !== undefined) cpu.mems = cpusetMems;
+  return cpu;
+}
+
+function specResources(limits: ResourceLimits): Resources | undefined {
+  const { memory, memorySwap, memoryReservation, pids } = limits;
   const resources: Resources = {};
-  // Docker's default: as much swap as memory.
-  if (memory !== undefined) resources.memory = { limit: memory, swap: memorySwap ?? 2 * memory };
-  if (cpus !== undefined) resources.cpu = { quota: Math.round(cpus * CPU_PERIOD), period: CPU_PERIOD };
+  if (memory !== undefined || memoryReservation !== undefined) {
+    resources.memory = {
+      // Docker's default: as much swap as memory.
+      ...(memory === undefined ? {} : { limit: memory, swap: memorySwap ?? 2 * memory }),
+      ...(memoryReservation === undefined ? {} : { reservation: memoryReservation }),
+    };
+  }
+  const cpu = specCpu(limits);
+  if (Object.keys(cpu).length > 0) resources.cpu = cpu;
   if (pids !== undefined) resources.pids = { limit: pids };
   return Object.keys(resources).length === 0 ? undefined : resources;
 }

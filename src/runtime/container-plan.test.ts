@@ -195,13 +195,12 @@ describe('a container', () => {
 
 describe('exec', () => {
   function lines(process: Partial<Process> = {}, seccomp?: Buffer): Lines {
-    return new Lines(execPlan({ process: { ...PROCESS, ...process }, pid: 99, seccomp }).describe());
+    return new Lines(execPlan({ process: { ...PROCESS, ...process }, pidfd: 5, seccomp }).describe());
   }
 
   test('hides before it joins, and gives privileges up before it executes', () => {
     lines({}, FILTER).inOrder(
       / reap\(/,
-      / pidfd_open\(99, 0\)/,
       / prctl\(4, 0, 0, 0, 0\)/,
       / setns\(/,
       / close\(/,

@@ -17,14 +17,16 @@ import { appendTerminal, appendTerminalStdio } from './terminal-stage.ts';
 
 export interface ExecInput {
   readonly process: Process;
-  /** The container's first process. */
-  readonly pid: number;
+  /** Fd of the plan's process: a pidfd of the container's first process. A pid might be another's by now. */
+  readonly pidfd: number;
   readonly cgroupProcs?: string | undefined;
   readonly seccomp?: Buffer | undefined;
+  /** The program ends with the waiter. */
+  readonly endsWithParent?: boolean | undefined;
 }
 
 /** stdin, stdout and stderr are the waiter's; with a terminal, its master is sent on the status socket. */
-export function execPlan({ process, pid, cgroupProcs, seccomp }: ExecInput): LaunchPlan {
+export function execPlan({ process, pidfd, cgroupProcs, seccomp, endsWithParent = false }: ExecInput): LaunchPlan {
   const plan = new LaunchPlan();
   plan.rename('trun-exec');
   const [joiner, program] = [new Label(), new Label()];
@@ -38,7 +40,7 @@ export function execPlan({ process, pid, cgroupProcs, seccomp }: ExecInput): Lau
       ignore: true,
     });
   }
-  for (const fd of [0, 1, 2, PLAN_FD]) plan.call('close', [fd], 'close file descriptors', { ignore: true });
+  for (const fd of [0, 1, 2, PLAN_FD, pidfd]) plan.call('close', [fd], 'close file descriptors', { ignore: true });
   plan.pseudo('reap', [joinerPid], 'wait for the program');
 
   plan.place(joiner);
@@ -47,14 +49,13 @@ export function execPlan({ process, pid, cgroupProcs, seccomp }: ExecInput): Lau
     plan.call('write', [procs, '0', 1], `enter the cgroup by ${cgroupProcs}`);
     plan.call('close', [procs], 'close the cgroup');
   }
-  const container = plan.call('pidfd_open', [pid, 0], 'find the container');
   // From the join on, the container's processes see this one: they must get at neither its memory nor its fds
   // (CVE-2016-9962). execve(2) makes it dumpable again.
   plan.call('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], 'hide from the container');
   const namespaces =
     CLONE.NEWUSER | CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWNET | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWCGROUP;
-  plan.call('setns', [container, namespaces], "join the container's namespaces");
-  plan.call('close', [container], 'close the pidfd');
+  plan.call('setns', [pidfd, namespaces], "join the container's namespaces");
+  plan.call('close', [pidfd], 'close the pidfd');
   plan.fork('clone', [CLONE.PARENT | SIGCHLD, 0, 0, 0, 0], program, 'clone the program');
   plan.call('exit_group', [0], 'leave');
 
@@ -70,6 +71,6 @@ export function execPlan({ process, pid, cgroupProcs, seccomp }: ExecInput): Lau
     appendTerminal(plan, process, FD.masterSend);
     appendTerminalStdio(plan);
   }
-  appendProcessStage(plan, { process, seccomp, init: false, endsWithParent: false });
+  appendProcessStage(plan, { process, seccomp, init: false, endsWithParent });
   return plan;
 }

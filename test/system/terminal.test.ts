@@ -4,6 +4,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { launcher } from '../helpers/paths.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 import { Terminal } from '../helpers/terminal.ts';
 
 const bed = useSandbox({ images: ['busybox'], requires: ['tmux'] });
@@ -61,6 +62,8 @@ describe('run -it', () => {
     await terminal.shows('/ #');
     expect(await terminal.screen()).not.toMatch(/job control|can't access tty/);
     await terminal.enter('sleep 1000');
+    // A shell that has not yet started it would take the key for itself.
+    await waitFor('sleep to run', () => bed.box.containerProcesses().some(({ command }) => command === 'sleep 1000'));
     await terminal.press('C-z');
     await terminal.shows(/Stopped/);
     await terminal.enter('fg');

@@ -26,7 +26,7 @@ export const command = defineCommand({
     if (last === 0) throw new InvalidInput('--last has to be 1 or more');
     const isAnyState = flags.all || last > 0 || flags.filter.some((text) => /^\s*(status|exited)=/.test(text));
     const containers = (await trueContainers(context)).filter((container) => {
-      return (isAnyState || container.state.status === 'running') && passes(container);
+      return (isAnyState || ['running', 'restarting'].includes(container.state.status)) && passes(container);
     });
     const shown = last > 0 ? containers.slice(0, last) : containers;
     const rows = shown.map((container) => containerRow(container, context.now, !flags['no-trunc']));

@@ -1,8 +1,11 @@
-import type { Container } from '../../engine/container.ts';
+import { type Container, shownStatus } from '../../engine/container.ts';
+import { shownHealth } from '../../engine/health.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { type FilterTest, filterPattern, matchesLabel } from '../filters.ts';
 
 const STATES = ['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'];
+
+const HEALTH = ['starting', 'healthy', 'unhealthy', 'none'];
 
 /** The filters of `ps`. */
 export const CONTAINER_FILTERS: Readonly<Record<string, FilterTest<Container>>> = {
@@ -10,6 +13,12 @@ export const CONTAINER_FILTERS: Readonly<Record<string, FilterTest<Container>>> 
   exited: ({ state }, value) => {
     if (!/^\d+$/.test(value)) throw new InvalidInput(`invalid filter 'exited=${value}'`);
     return state.status === 'exited' && state.exitCode === Number(value);
+  },
+  health: (container, value) => {
+    if (!HEALTH.includes(value)) {
+      throw new InvalidInput(`invalid filter 'health=${value}': it has to be one of ${HEALTH.join(', ')}`);
+    }
+    return (shownHealth(container) ?? 'none') === value;
   },
   id: ({ config }, value) => config.id.startsWith(value),
   label: ({ config }, value) => matchesLabel(config.request.labels, value),
@@ -19,7 +28,7 @@ export const CONTAINER_FILTERS: Readonly<Record<string, FilterTest<Container>>> 
     if (!STATES.includes(value)) {
       throw new InvalidInput(`invalid filter 'status=${value}': it has to be one of ${STATES.join(', ')}`);
     }
-    return state.status === value;
+    return shownStatus(state) === value;
   },
   volume: ({ config }, value) =>
     Object.entries(config.volumes).flat().includes(value) ||

@@ -2,16 +2,72 @@
 import type { Flag } from '../flags/flag.ts';
 
 const WINDOWS = 'it is for Windows';
-const NO_LIMIT = 'trun limits memory, cpus and pids';
 const ROOT = 'it takes root';
 
+/** Limits, of `update` as well. */
+export const LIMIT_FLAGS = {
+  'blkio-weight': {
+    kind: 'text',
+    type: 'uint16',
+    help: 'Block IO (relative weight), between 10 and 1000, or 0 to disable',
+  },
+  'cpu-period': { kind: 'text', type: 'int', help: 'Limit CPU CFS (Completely Fair Scheduler) period' },
+  'cpu-quota': { kind: 'text', type: 'int', help: 'Limit CPU CFS (Completely Fair Scheduler) quota' },
+  'cpu-shares': { kind: 'text', type: 'int', short: 'c', help: 'CPU shares (relative weight)' },
+  cpus: { kind: 'text', type: 'decimal', help: 'Number of CPUs' },
+  'cpuset-cpus': { kind: 'text', help: 'CPUs in which to allow execution (0-3, 0,1)' },
+  'cpuset-mems': { kind: 'text', help: 'MEMs in which to allow execution (0-3, 0,1)' },
+  memory: { kind: 'text', type: 'bytes', short: 'm', help: 'Memory limit' },
+  'memory-reservation': { kind: 'text', type: 'bytes', help: 'Memory soft limit' },
+  'memory-swap': {
+    kind: 'text',
+    type: 'bytes',
+    help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
+  },
+  'pids-limit': { kind: 'text', type: 'int', help: 'Tune container pids limit (set -1 for unlimited)' },
+} as const satisfies Record<string, Flag>;
+
+const DEVICE_LIMIT_FLAGS = {
+  'blkio-weight-device': { kind: 'list', help: 'Block IO weight (relative device weight)' },
+  'device-read-bps': { kind: 'list', help: 'Limit read rate (bytes per second) from a device' },
+  'device-read-iops': { kind: 'list', help: 'Limit read rate (IO per second) from a device' },
+  'device-write-bps': { kind: 'list', help: 'Limit write rate (bytes per second) to a device' },
+  'device-write-iops': { kind: 'list', help: 'Limit write rate (IO per second) to a device' },
+} as const satisfies Record<string, Flag>;
+
+/** How `run` and `create` say when a container is well. */
+const HEALTH_FLAGS = {
+  'health-cmd': { kind: 'text', help: 'Command to run to check health' },
+  'health-interval': { kind: 'text', type: 'duration', help: 'Time between running the check (default 30s)' },
+  'health-retries': { kind: 'integer', help: 'Consecutive failures needed to report unhealthy (default 3)' },
+  'health-start-interval': {
+    kind: 'text',
+    type: 'duration',
+    help: 'Time between running the check during the start period (default 5s)',
+  },
+  'health-start-period': {
+    kind: 'text',
+    type: 'duration',
+    help: 'Start period for the container to initialize before starting health-retries countdown (default 0s)',
+  },
+  'health-timeout': { kind: 'text', type: 'duration', help: 'Maximum time to allow one check to run (default 30s)' },
+} as const satisfies Record<string, Flag>;
+
+export const RESTART_FLAG = {
+  kind: 'text',
+  help: 'Restart policy to apply when a container exits: no, on-failure[:max-retries], always, unless-stopped (default no)',
+} as const satisfies Flag;
+
 export const CONTAINER_FLAGS = {
+  ...LIMIT_FLAGS,
+  ...DEVICE_LIMIT_FLAGS,
+  ...HEALTH_FLAGS,
+  restart: RESTART_FLAG,
   'add-host': { kind: 'list', help: 'Add a custom host-to-IP mapping (host:ip)' },
   attach: { kind: 'list', short: 'a', help: 'Attach to STDIN, STDOUT or STDERR' },
   'cap-add': { kind: 'list', help: 'Add Linux capabilities' },
   'cap-drop': { kind: 'list', help: 'Drop Linux capabilities' },
   cidfile: { kind: 'text', help: 'Write the container ID to the file' },
-  cpus: { kind: 'text', type: 'decimal', help: 'Number of CPUs' },
   'disable-content-trust': { kind: 'boolean', preset: true, hidden: true, help: 'Skip image verification' },
   dns: { kind: 'list', help: 'Set custom DNS servers' },
   'dns-opt': { kind: 'list', hidden: true, help: 'Set DNS options' },
@@ -27,12 +83,6 @@ export const CONTAINER_FLAGS = {
   interactive: { kind: 'boolean', short: 'i', help: 'Keep STDIN open even if not attached' },
   label: { kind: 'list', short: 'l', help: 'Set meta data on a container' },
   'label-file': { kind: 'list', help: 'Read in a line delimited file of labels' },
-  memory: { kind: 'text', type: 'bytes', short: 'm', help: 'Memory limit' },
-  'memory-swap': {
-    kind: 'text',
-    type: 'bytes',
-    help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
-  },
   mount: { kind: 'list', type: 'mount', help: 'Attach a filesystem mount to the container' },
   name: { kind: 'text', help: 'Assign a name to the container' },
   net: { kind: 'list', hidden: true, help: 'Connect a container to a network' },
@@ -43,7 +93,6 @@ export const CONTAINER_FLAGS = {
   },
   'no-healthcheck': { kind: 'boolean', help: 'Disable any container-specified HEALTHCHECK' },
   'oom-score-adj': { kind: 'integer', help: "Tune host's OOM preferences (-1000 to 1000)" },
-  'pids-limit': { kind: 'text', type: 'int', help: 'Tune container pids limit (set -1 for unlimited)' },
   platform: { kind: 'text', help: 'Set platform of the image: os[/architecture[/variant]]' },
   privileged: { kind: 'boolean', help: 'Give extended privileges to this container' },
   publish: { kind: 'list', short: 'p', help: "Publish a container's port(s) to the host" },
@@ -77,33 +126,16 @@ export const CONTAINER_FLAGS = {
 
   // What Docker has and trun does not: named when it is used, never ignored.
   annotation: { kind: 'list', help: '', unsupported: 'yet' },
-  'blkio-weight': { kind: 'text', help: '', unsupported: NO_LIMIT },
-  'blkio-weight-device': { kind: 'list', help: '', unsupported: NO_LIMIT },
   'cgroup-parent': { kind: 'text', help: '', unsupported: 'yet' },
   cgroupns: { kind: 'text', help: '', unsupported: 'every container has a cgroup namespace of its own' },
   'cpu-count': { kind: 'text', help: '', unsupported: WINDOWS },
   'cpu-percent': { kind: 'text', help: '', unsupported: WINDOWS },
-  'cpu-period': { kind: 'text', help: '', unsupported: 'use --cpus' },
-  'cpu-quota': { kind: 'text', help: '', unsupported: 'use --cpus' },
   'cpu-rt-period': { kind: 'text', help: '', unsupported: ROOT },
   'cpu-rt-runtime': { kind: 'text', help: '', unsupported: ROOT },
-  'cpu-shares': { kind: 'text', short: 'c', help: '', unsupported: 'yet' },
-  'cpuset-cpus': { kind: 'text', help: '', unsupported: 'yet' },
-  'cpuset-mems': { kind: 'text', help: '', unsupported: 'yet' },
   device: { kind: 'list', help: '', unsupported: 'yet' },
   'device-cgroup-rule': { kind: 'list', help: '', unsupported: ROOT },
-  'device-read-bps': { kind: 'list', help: '', unsupported: NO_LIMIT },
-  'device-read-iops': { kind: 'list', help: '', unsupported: NO_LIMIT },
-  'device-write-bps': { kind: 'list', help: '', unsupported: NO_LIMIT },
-  'device-write-iops': { kind: 'list', help: '', unsupported: NO_LIMIT },
   expose: { kind: 'list', help: '', unsupported: 'yet' },
   gpus: { kind: 'text', help: '', unsupported: 'yet' },
-  'health-cmd': { kind: 'text', help: '', unsupported: 'yet' },
-  'health-interval': { kind: 'text', help: '', unsupported: 'yet' },
-  'health-retries': { kind: 'text', help: '', unsupported: 'yet' },
-  'health-start-interval': { kind: 'text', help: '', unsupported: 'yet' },
-  'health-start-period': { kind: 'text', help: '', unsupported: 'yet' },
-  'health-timeout': { kind: 'text', help: '', unsupported: 'yet' },
   'io-maxbandwidth': { kind: 'text', help: '', unsupported: WINDOWS },
   'io-maxiops': { kind: 'text', help: '', unsupported: WINDOWS },
   ip: { kind: 'text', help: '', unsupported: 'yet' },
@@ -116,12 +148,10 @@ export const CONTAINER_FLAGS = {
   'log-driver': { kind: 'text', help: '', unsupported: 'yet' },
   'log-opt': { kind: 'list', help: '', unsupported: 'yet' },
   'mac-address': { kind: 'text', help: '', unsupported: 'yet' },
-  'memory-reservation': { kind: 'text', help: '', unsupported: 'yet' },
   'memory-swappiness': { kind: 'text', help: '', unsupported: 'cgroup v2 has it no longer' },
   'network-alias': { kind: 'list', help: '', unsupported: 'yet' },
   'oom-kill-disable': { kind: 'boolean', help: '', unsupported: 'cgroup v2 has it no longer' },
   pid: { kind: 'text', help: '', unsupported: 'yet' },
-  restart: { kind: 'text', help: '', unsupported: 'yet' },
   runtime: { kind: 'text', help: '', unsupported: 'trun is its own runtime' },
   sysctl: { kind: 'list', help: '', unsupported: 'yet' },
   'use-api-socket': { kind: 'boolean', help: '', unsupported: 'there is no Docker API socket' },

@@ -1,6 +1,5 @@
 /** Turns the flags of `run` and `create` into what the engine is asked for. */
 import { isIP } from 'node:net';
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { ContainerRequest } from '../../engine/container.ts';
 import type { ContainerOptions } from '../../oci/image-to-spec.ts';
@@ -9,9 +8,9 @@ import { parseAddHost } from '../../oci/options/add-host.ts';
 import { parseEnv, parseEnvFile } from '../../oci/options/env.ts';
 import { parseHostname } from '../../oci/options/hostname.ts';
 import { parseLabel } from '../../oci/options/label.ts';
-import { type LimitOptions, parseLimits, type ResourceLimits } from '../../oci/options/limits.ts';
 import { parseMount } from '../../oci/options/mount.ts';
 import { parsePublish } from '../../oci/options/publish.ts';
+import { parseRestart } from '../../oci/options/restart.ts';
 import { parseSecurityOptions } from '../../oci/options/security-opt.ts';
 import { parseSize } from '../../oci/options/size.ts';
 import { parseTmpfs } from '../../oci/options/tmpfs.ts';
@@ -23,8 +22,10 @@ import { badValue, decodeFlag } from '../flags/parse-flags.ts';
 import { readOption } from '../flags/read-option.ts';
 import { UsageError } from '../flags/usage-error.ts';
 import { CONTAINER_FLAGS } from './container-flags.ts';
+import { healthOptions } from './health-options.ts';
+import { resourceLimits } from './resource-limits.ts';
 
-type ContainerFlags = FlagValues<typeof CONTAINER_FLAGS>;
+export type ContainerFlags = FlagValues<typeof CONTAINER_FLAGS>;
 type FlagName = keyof ContainerFlags;
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -59,6 +60,7 @@ export function containerRequest(
   if (image === '' && flags.rootfs === undefined)
     throw new InvalidInput('invalid reference format: the image is empty');
   const security = securityOptions(flags, cwd);
+  const health = healthOptions(flags);
   const { name, rootfs, 'stop-signal': stopSignal, 'stop-timeout': stopTimeout } = flags;
   return {
     image,
@@ -88,6 +90,8 @@ export function containerRequest(
     init: flags.init,
     ...(stopSignal === undefined ? {} : { stopSignal }),
     ...(stopTimeout === undefined ? {} : { stopTimeout }),
+    ...(health === undefined ? {} : { health }),
+    ...(flags.restart === undefined ? {} : { restart: decode('restart', flags.restart, parseRestart) }),
     seccomp: security.seccomp,
     storage: storageOptions(flags['storage-opt']),
   };
@@ -97,6 +101,9 @@ export function containerRequest(
 function checkConflicts(flags: ContainerFlags, network: string): void {
   if (flags.rootfs !== undefined && flags.platform !== undefined) {
     throw new UsageError('conflicting options: --rootfs and --platform');
+  }
+  if (flags.rm && ![undefined, '', 'no'].includes(flags.restart)) {
+    throw new UsageError('conflicting options: cannot specify both --restart and --rm');
   }
   if (network.startsWith('container:')) {
     if (flags.hostname !== undefined) throw new UsageError('conflicting options: hostname and the network mode');
@@ -177,22 +184,6 @@ function containerOptions(
   if (shmSize !== undefined) options.shmSize = decode('shm-size', shmSize, parseSize);
   if (oomScoreAdj !== undefined) options.oomScoreAdj = oomScoreAdj;
   return options;
-}
-
-/** Each limit is read by itself first, so that an error names its flag. */
-function resourceLimits(flags: ContainerFlags): ResourceLimits {
-  const processors = availableParallelism();
-  const texts: LimitOptions = {};
-  const names = { memory: 'memory', 'memory-swap': 'memorySwap', cpus: 'cpus', 'pids-limit': 'pidsLimit' } as const;
-  for (const [name, key] of Object.entries(names) as [keyof typeof names, keyof LimitOptions][]) {
-    const text = flags[name];
-    if (text === undefined) continue;
-    if (name !== 'memory-swap') decode(name, text, () => parseLimits({ [key]: text }, processors));
-    texts[key] = text;
-  }
-  return texts.memorySwap === undefined
-    ? parseLimits(texts, processors)
-    : decode('memory-swap', texts.memorySwap, () => parseLimits(texts, processors));
 }
 
 function labels(flags: ContainerFlags, cwd: string): Record<string, string> {

@@ -1,5 +1,6 @@
 /** A container as `ps` shows it. */
-import type { Container } from '../../engine/container.ts';
+import { type Container, shownStatus } from '../../engine/container.ts';
+import { shownHealth } from '../../engine/health.ts';
 import { formatAge, formatDuration, formatTime } from '../output/duration.ts';
 import { formatLabels } from '../output/labels.ts';
 import { ellipsis, quote } from '../output/quote.ts';
@@ -27,7 +28,7 @@ export const CONTAINER_TABLE: TableLayout = {
 };
 
 /** @param truncate shorten ids, commands and mounts as a terminal wants them */
-export function containerRow({ config, state }: Container, now: Date, truncate: boolean): Row {
+export function containerRow({ folder, config, state }: Container, now: Date, truncate: boolean): Row {
   const { request } = config;
   const command = commandLine(config.command);
   const mounts = [...Object.values(config.volumes), ...request.mounts.flatMap(bindSource)];
@@ -43,22 +44,31 @@ export function containerRow({ config, state }: Container, now: Date, truncate: 
     Networks: request.network,
     Ports: formatPorts(state.network?.ports ?? []),
     RunningFor: formatAge(config.created, now),
-    State: state.status,
-    Status: containerStatus(state, now),
+    State: shownStatus(state),
+    Status: containerStatus(state, now, shownHealth({ folder, config, state })),
     Label: (key) => (typeof key === 'string' ? request.labels[key] : undefined) ?? '',
   };
 }
 
-/** `Up 3 minutes`, `Exited (0) 2 hours ago`, `Created`. */
-export function containerStatus(state: Container['state'], now: Date): string {
+/** `Up 3 minutes (healthy)`, `Exited (0) 2 hours ago`, `Created`. @param health as `shownHealth` gives it */
+export function containerStatus(state: Container['state'], now: Date, health?: string): string {
   switch (state.status) {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${formatDuration(now.getTime() - Date.parse(state.startedAt ?? ''))}`;
+      return [
+        `Up ${formatDuration(now.getTime() - Date.parse(state.startedAt ?? ''))}`,
+        ...(state.paused === true ? [' (Paused)'] : health === undefined ? [] : [` (${healthText(health)})`]),
+      ].join('');
+    case 'restarting':
+      return `Restarting (${state.exitCode ?? 0}) ${formatAge(state.finishedAt ?? '', now)}`;
     case 'exited':
       return `Exited (${state.exitCode ?? 0}) ${formatAge(state.finishedAt ?? '', now)}`;
   }
+}
+
+function healthText(health: string): string {
+  return health === 'starting' ? 'health: starting' : health;
 }
 
 /** Docker's way to show an argument vector: what has blanks in it stands in single quotes. */

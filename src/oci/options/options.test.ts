@@ -3,7 +3,7 @@ import { parseAddHost } from './add-host.ts';
 import { parseEnv, parseEnvFile } from './env.ts';
 import { parseHostname } from './hostname.ts';
 import { parseLabel } from './label.ts';
-import { parseLimits } from './limits.ts';
+import { mergeLimits, parseLimits, parseLimitUpdate } from './limits.ts';
 import { parseMount } from './mount.ts';
 import { parsePublish } from './publish.ts';
 import { parseSecurityOptions } from './security-opt.ts';
@@ -38,27 +38,79 @@ describe('sizes', () => {
 
 describe('limits', () => {
   test('are read together', () => {
-    expect(parseLimits({ memory: '64m', memorySwap: '-1', cpus: '1.5', pidsLimit: '100' }, 2)).toEqual({
+    expect(parseLimits({ memory: '64m', 'memory-swap': '-1', cpus: '1.5', 'pids-limit': '100' }, 2)).toEqual({
       memory: 64 * 2 ** 20,
       memorySwap: -1,
       cpus: 1.5,
       pids: 100,
     });
     expect(parseLimits({ cpus: '1/2' }, 2)).toEqual({ cpus: 0.5 });
-    expect(parseLimits({ memory: '0', cpus: '0', pidsLimit: '-1' }, 2)).toEqual({});
+    expect(parseLimits({ memory: '0', cpus: '0', 'pids-limit': '-1' }, 2)).toEqual({});
+    expect(parseLimitUpdate({ 'pids-limit': '-1', 'cpu-quota': '-1' }, 2)).toEqual({ pids: -1, cpuQuota: -1 });
+    expect(
+      parseLimits(
+        {
+          memory: '64m',
+          'memory-reservation': '32m',
+          'cpu-shares': '512',
+          'cpu-quota': '5000',
+          'cpu-period': '10000',
+          'cpuset-cpus': '0-1',
+          'blkio-weight': '300',
+          'device-read-bps': ['/dev/sda:1mb'],
+          'device-write-iops': ['/dev/sda:100'],
+        },
+        2,
+      ),
+    ).toEqual({
+      memory: 64 * 2 ** 20,
+      memoryReservation: 32 * 2 ** 20,
+      cpuShares: 512,
+      cpuQuota: 5000,
+      cpuPeriod: 10_000,
+      cpusetCpus: '0-1',
+      blkioWeight: 300,
+      deviceReadBps: [{ device: '/dev/sda', value: 2 ** 20 }],
+      deviceWriteIops: [{ device: '/dev/sda', value: 100 }],
+    });
   });
 
   test.each([
     [{ memory: '5m' }, 'Minimum memory limit allowed is 6MB'],
-    [{ memorySwap: '1g' }, 'You should always set the Memory limit when using Memoryswap limit, see usage'],
-    [{ memory: '1g', memorySwap: '512m' }, 'Minimum memoryswap limit should be larger than memory limit, see usage'],
+    [{ 'memory-swap': '1g' }, 'You should always set the Memory limit when using Memoryswap limit, see usage'],
+    [{ memory: '1g', 'memory-swap': '512m' }, 'Minimum memoryswap limit should be larger than memory limit, see usage'],
     [{ cpus: 'x' }, 'failed to parse x as a rational number'],
     [{ cpus: '1/0' }, 'failed to parse 1/0 as a rational number'],
     [{ cpus: '0.0000000001' }, 'value is too precise'],
     [{ cpus: '3' }, 'range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
     [{ cpus: '-1' }, 'range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
-    [{ pidsLimit: 'many' }, "invalid pids limit: 'many'"],
+    [{ 'pids-limit': 'many' }, "invalid pids limit: 'many'"],
+    [
+      { memory: '8m', 'memory-reservation': '9m' },
+      'Minimum memory limit can not be less than memory reservation limit',
+    ],
+    [{ cpus: '1', 'cpu-quota': '5000' }, 'Conflicting options: Nano CPUs and CPU Quota cannot both be set'],
+    [{ 'cpu-period': '10' }, 'CPU cfs period can not be less than 1ms'],
+    [{ 'cpuset-cpus': '0-9' }, 'Requested CPUs are not available - requested 0-9, available: 0-1'],
+    [{ 'cpuset-cpus': '1-0' }, "failed to parse '1-0'"],
+    [{ 'blkio-weight': '5' }, 'Range of blkio weight is from 10 to 1000'],
+    [{ 'device-read-bps': ['sda:1'] }, 'bad format for device path: sda:1'],
+    [{ 'device-write-iops': ['/dev/sda:1mb'] }, 'invalid rate for device: /dev/sda:1mb'],
   ])('refuses %o', (options, message) => expect(() => parseLimits(options, 2)).toThrow(message));
+});
+
+describe('an update of limits', () => {
+  test('leaves what it does not name, and takes one kind of processor limit for the other', () => {
+    expect(mergeLimits({ memory: 8 << 20, cpus: 1 }, { pids: 5 })).toEqual({ memory: 8 << 20, cpus: 1, pids: 5 });
+    expect(mergeLimits({ cpus: 1 }, { cpuQuota: 5000 })).toEqual({ cpuQuota: 5000 });
+    expect(mergeLimits({ cpuQuota: 5000, cpuPeriod: 9000 }, { cpus: 2 })).toEqual({ cpus: 2 });
+  });
+
+  test('is refused where it contradicts what is there', () => {
+    expect(() => mergeLimits({ memory: 8 << 20, memorySwap: 9 << 20 }, { memory: 10 << 20 })).toThrow(
+      'Memory limit should be smaller than already set memoryswap limit',
+    );
+  });
 });
 
 describe('ulimits', () => {
