@@ -19,6 +19,7 @@ const processes = {
   layer: 'src/storage/layer-process/main.ts',
   'unpack-worker': 'src/image/unpack/unpack-worker.ts',
   index: 'src/index.ts',
+  oci: 'src/oci-runtime/main.ts',
 };
 
 const present = Object.fromEntries(Object.entries(processes).filter(([, file]) => existsSync(join(root, file))));

@@ -58,6 +58,8 @@ export const layers: readonly Layers[] = [
         'monitor',
         ...ground,
       ],
+      // An OCI runtime for other engines: bundles, no images, no network, no agent.
+      'oci-runtime': ['runtime', 'monitor', 'oci', 'cgroup', 'cli/flags', ...ground],
       runtime: ['monitor', 'oci', 'cgroup', ...ground],
       image: ['oci', ...ground],
       // A writable layer stands on a mount of the image server's, or is one.

@@ -63,9 +63,14 @@ export class SystemdManager {
 
   /**
    * Starts the scope `name`, delegated to us, with the processes `pids` in it, and returns once they are there. Throws
-   * `DBusError` with a name ending in `.UnitExists` where there is one.
+   * `DBusError` with a name ending in `.UnitExists` where there is one. `more` are further properties (systemd.scope(5)).
    */
-  async startScope(name: string, description: string, pids: readonly number[]): Promise<void> {
+  async startScope(
+    name: string,
+    description: string,
+    pids: readonly number[],
+    more: readonly (readonly [name: string, value: Variant])[] = [],
+  ): Promise<void> {
     const finished = await this.#watchJobs();
     try {
       const properties = [
@@ -73,6 +78,7 @@ export class SystemdManager {
         ['PIDs', { signature: 'au', value: pids }],
         ['Delegate', { signature: 'b', value: true }],
         ['CollectMode', { signature: 's', value: 'inactive-or-failed' }],
+        ...more,
       ] as const;
       const [job] = await this.#manager('StartTransientUnit', 'ssa(sv)a(sa(sv))', [name, 'fail', properties, []]);
       const result = await finished.result(job as string);
@@ -85,6 +91,11 @@ export class SystemdManager {
   /** Moves `pids` to the cgroup `subgroup` (as `/agent`) of a scope of ours that runs. */
   async attach(scope: string, subgroup: string, pids: readonly number[]): Promise<void> {
     await this.#manager('AttachProcessesToUnit', 'ssau', [scope, subgroup, pids]);
+  }
+
+  /** Stops a unit, which ends what is in it. */
+  async stopUnit(name: string): Promise<void> {
+    await this.#manager('StopUnit', 'ss', [name, 'replace']);
   }
 
   /** The cgroup of a scope that runs; throws `DBusError` with a name ending in `.NoSuchUnit` where none does. */

@@ -128,6 +128,11 @@ export class LaunchPlan {
     return this.#operations[index]?.action ?? `do operation ${index}`;
   }
 
+  /** The same for all operations from `first` on. */
+  actions(first: number): string[] {
+    return this.#operations.slice(first).map(({ action }) => action);
+  }
+
   /** The plan in words, an operation a line. */
   describe(): string[] {
     return this.#operations.map(({ name, args, flags, jump }, i) => {

@@ -15,7 +15,7 @@ let programFd: number | undefined;
  * and the file under the installation belongs to the user that the container's root is mapped to: it could be
  * overwritten from inside (CVE-2019-5736).
  */
-function monitorProgram(): string {
+export function monitorProgram(): string {
   programFd ??= sealedMemfd('trun-monitor', readFileSync(monitorBinary()));
   return `/proc/self/fd/${programFd}`;
 }

@@ -8,8 +8,31 @@ export interface RuntimeSpec {
   /** In the order in which they are mounted. */
   mounts?: Mount[];
   annotations?: Record<string, string>;
+  hooks?: Hooks;
   linux?: Linux;
 }
+
+/** A program that the runtime starts at a point of the container's life, the container's state on its stdin. */
+export interface Hook {
+  /** Absolute. */
+  path: string;
+  /** With argv[0]. */
+  args?: string[];
+  env?: string[];
+  /** Seconds. */
+  timeout?: number;
+}
+
+export const HOOK_KINDS = [
+  'prestart',
+  'createRuntime',
+  'createContainer',
+  'startContainer',
+  'poststart',
+  'poststop',
+] as const;
+export type HookKind = (typeof HOOK_KINDS)[number];
+export type Hooks = { [K in HookKind]?: Hook[] };
 
 export interface Root {
   path: string;
@@ -24,6 +47,9 @@ export interface Mount {
   source?: string;
   /** As in mount(8): flags such as `nosuid`, `rbind`, `rprivate`, and data for the file system. */
   options?: string[];
+  /** Of an id-mapped mount; without them its ids are mapped as the container's. */
+  uidMappings?: IdMapping[];
+  gidMappings?: IdMapping[];
 }
 
 export interface Process {
@@ -40,6 +66,41 @@ export interface Process {
   noNewPrivileges?: boolean;
   oomScoreAdj?: number;
   apparmorProfile?: string;
+  selinuxLabel?: string;
+  scheduler?: Scheduler;
+  ioPriority?: { class: IoPriorityClass; priority?: number };
+}
+
+export const SCHEDULER_POLICIES = [
+  'SCHED_OTHER',
+  'SCHED_FIFO',
+  'SCHED_RR',
+  'SCHED_BATCH',
+  'SCHED_ISO',
+  'SCHED_IDLE',
+  'SCHED_DEADLINE',
+] as const;
+export const SCHEDULER_FLAGS = [
+  'SCHED_FLAG_RESET_ON_FORK',
+  'SCHED_FLAG_RECLAIM',
+  'SCHED_FLAG_DL_OVERRUN',
+  'SCHED_FLAG_KEEP_POLICY',
+  'SCHED_FLAG_KEEP_PARAMS',
+  'SCHED_FLAG_UTIL_CLAMP_MIN',
+  'SCHED_FLAG_UTIL_CLAMP_MAX',
+] as const;
+export const IO_PRIORITY_CLASSES = ['IOPRIO_CLASS_NONE', 'IOPRIO_CLASS_RT', 'IOPRIO_CLASS_BE', 'IOPRIO_CLASS_IDLE'] as const;
+export type IoPriorityClass = (typeof IO_PRIORITY_CLASSES)[number];
+
+/** sched_setattr(2); times in nanoseconds. */
+export interface Scheduler {
+  policy: (typeof SCHEDULER_POLICIES)[number];
+  nice?: number;
+  priority?: number;
+  flags?: (typeof SCHEDULER_FLAGS)[number][];
+  runtime?: number;
+  deadline?: number;
+  period?: number;
 }
 
 export interface User {
@@ -92,12 +153,65 @@ export interface Device {
   gid?: number;
 }
 
+/** A rule of the device cgroup; an absent number means any. */
+export interface DeviceRule {
+  allow: boolean;
+  type?: 'a' | 'b' | 'c';
+  major?: number;
+  minor?: number;
+  /** Of `rwm`. */
+  access?: string;
+}
+
+export interface DeviceRate {
+  major: number;
+  minor: number;
+  rate: number;
+}
+
+export interface BlockIO {
+  weight?: number;
+  leafWeight?: number;
+  weightDevice?: { major: number; minor: number; weight?: number; leafWeight?: number }[];
+  throttleReadBpsDevice?: DeviceRate[];
+  throttleWriteBpsDevice?: DeviceRate[];
+  throttleReadIOPSDevice?: DeviceRate[];
+  throttleWriteIOPSDevice?: DeviceRate[];
+}
+
 export interface Resources {
+  devices?: DeviceRule[];
   /** Bytes. `swap` is memory plus swap, as in cgroup v1; -1 is unlimited. */
-  memory?: { limit?: number; reservation?: number; swap?: number };
+  memory?: {
+    limit?: number;
+    reservation?: number;
+    swap?: number;
+    kernel?: number;
+    kernelTCP?: number;
+    swappiness?: number;
+    disableOOMKiller?: boolean;
+    checkBeforeUpdate?: boolean;
+  };
   /** `quota` of `period` microseconds. */
-  cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string };
+  cpu?: {
+    shares?: number;
+    quota?: number;
+    burst?: number;
+    period?: number;
+    realtimeRuntime?: number;
+    realtimePeriod?: number;
+    cpus?: string;
+    mems?: string;
+    idle?: number;
+  };
   pids?: { limit: number };
+  blockIO?: BlockIO;
+  /** Page sizes as `2MB`, limits in bytes. */
+  hugepageLimits?: { pageSize: string; limit: number }[];
+  network?: { classID?: number; priorities?: { name: string; priority: number }[] };
+  rdma?: Record<string, { hcaHandles?: number; hcaObjects?: number }>;
+  /** File of the cgroup -> what to write; version 2 only. */
+  unified?: Record<string, string>;
 }
 
 export interface Linux {
@@ -109,10 +223,26 @@ export interface Linux {
   namespaces?: Namespace[];
   devices?: Device[];
   seccomp?: Seccomp;
-  rootfsPropagation?: 'shared' | 'slave' | 'private' | 'unbindable';
+  rootfsPropagation?: (typeof PROPAGATIONS)[number];
   maskedPaths?: string[];
   readonlyPaths?: string[];
+  mountLabel?: string;
+  intelRdt?: object;
+  personality?: { domain: 'LINUX' | 'LINUX32' };
+  /** Clock -> its offset in a new time namespace. */
+  timeOffsets?: { [K in 'monotonic' | 'boottime']?: { secs?: number; nanosecs?: number } };
 }
+
+export const PROPAGATIONS = [
+  'shared',
+  'slave',
+  'private',
+  'unbindable',
+  'rshared',
+  'rslave',
+  'rprivate',
+  'runbindable',
+] as const;
 
 export const SECCOMP_ACTIONS = [
   'SCMP_ACT_KILL',
@@ -152,6 +282,9 @@ export interface Seccomp {
   /** As `SCMP_ARCH_X86_64`; the native one always counts. */
   architectures?: string[];
   flags?: SeccompFlag[];
+  /** Absolute path of the socket that is sent the fd which notifications of SCMP_ACT_NOTIFY come from. */
+  listenerPath?: string;
+  listenerMetadata?: string;
   syscalls?: SeccompSyscall[];
 }
 

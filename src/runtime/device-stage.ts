@@ -11,7 +11,8 @@ import {
   O,
   OPEN_TREE_CLONE,
 } from '../sys/linux-constants.ts';
-import { fileInRoot, folderInRoot, openInRoot } from './inside-root.ts';
+import { FD } from './fds.ts';
+import { fileInRoot, folderInRoot } from './inside-root.ts';
 
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
@@ -25,24 +26,28 @@ const LINKS: readonly (readonly [name: string, target: string])[] = [
 
 /** Appends the stage; `extra` are further device paths of the host, each shown under its own path. */
 export function appendDeviceStage(plan: LaunchPlan, extra: readonly { source: string; path: string }[] = []): void {
+  appendDeviceLinks(plan);
+  const devices = [...DEVICES.map((name) => ({ source: `/dev/${name}`, path: `/dev/${name}` })), ...extra];
+  for (const { source, path } of devices) bindDevice(plan, source, path);
+}
+
+export function appendDeviceLinks(plan: LaunchPlan): void {
   const dev = folderInRoot(plan, '/dev');
   for (const [name, target] of LINKS)
     plan.call('symlinkat', [target, dev, name], `create /dev/${name}`, { ignore: true });
-  const devices = [...DEVICES.map((name) => ({ source: `/dev/${name}`, path: `/dev/${name}` })), ...extra];
-  for (const { source, path } of devices) bindOver(plan, source, path);
 }
 
-function bindOver(plan: LaunchPlan, source: string, path: string): void {
+/** Shows the host's device `source` at `path` of the container. */
+export function bindDevice(plan: LaunchPlan, source: string, path: string): void {
   const tree = plan.call('open_tree', [AT_FDCWD, source, OPEN_TREE_CLONE | O.CLOEXEC], `bind ${source}`);
   const target = fileInRoot(plan, path);
   const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   plan.call('move_mount', [tree, '', target, '', flags], `bind ${source} at ${path}`);
 }
 
-/** Makes the container's first pseudo terminal /dev/console as well, once it is there. */
+/** Makes the container's terminal /dev/console as well, once it is there (runtime spec, "Default Devices"). */
 export function appendConsole(plan: LaunchPlan): void {
-  const terminal = openInRoot(plan, '/dev/pts/0', O.PATH);
-  const tree = plan.call('open_tree', [terminal, '', OPEN_TREE_CLONE | O.CLOEXEC | AT_EMPTY_PATH], 'bind the terminal');
+  const tree = plan.call('open_tree', [FD.slave, '', OPEN_TREE_CLONE | O.CLOEXEC | AT_EMPTY_PATH], 'bind the terminal');
   const target = fileInRoot(plan, '/dev/console');
   const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   plan.call('move_mount', [tree, '', target, '', flags], 'bind the terminal at /dev/console');

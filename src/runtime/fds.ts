@@ -20,4 +20,10 @@ export const FD = {
   root: 30,
   /** The terminal's slave, in the container's process. */
   slave: 31,
+  /** A file of /proc/self/attr, in a bundle's container (bundle-plan.ts). */
+  label: 32,
+  /** Where a mount goes that takes a path. */
+  mountPoint: 34,
+  /** Where the status socket goes when its place is taken. */
+  status: 33,
 } as const;

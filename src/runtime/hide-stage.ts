@@ -12,6 +12,7 @@ import {
   OPEN_TREE_CLONE,
 } from '../sys/linux-constants.ts';
 import type { Linux } from '../oci/runtime-spec.ts';
+import { sysctlPath } from '../oci/sysctl.ts';
 import { openInRoot } from './inside-root.ts';
 import { mountAttr } from './structures.ts';
 
@@ -24,7 +25,7 @@ export function appendHideStage(plan: LaunchPlan, linux: Linux): void {
 }
 
 function setSysctl(plan: LaunchPlan, name: string, value: string): void {
-  const file = openInRoot(plan, `/proc/sys/${name.replaceAll('.', '/')}`, O.WRONLY);
+  const file = openInRoot(plan, `/proc/sys/${sysctlPath(name)}`, O.WRONLY);
   plan.call('write', [file, value, Buffer.byteLength(value)], `set the kernel parameter ${name}=${value}`);
 }
 

@@ -48,6 +48,13 @@ export function fileInRoot(plan: LaunchPlan, path: string): Result {
   return openInRoot(plan, path, O.PATH);
 }
 
+/** Where to make something new: an O_PATH fd of the folder, which is made where it is missing, and the name in it. */
+export function nameInRoot(plan: LaunchPlan, path: string): { folder: Result | typeof FD.root; name: string } {
+  const name = lastName(path);
+  if (name === undefined) throw new TypeError(`${path} has no name`);
+  return { folder: makeParents(plan, path), name };
+}
+
 function makeParents(plan: LaunchPlan, path: string): Result | typeof FD.root {
   const names = path.split('/').filter((name) => name !== '');
   let above: Result | typeof FD.root = FD.root;

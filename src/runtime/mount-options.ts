@@ -2,11 +2,15 @@
 import { MOUNT_ATTR, MS } from '../sys/linux-constants.ts';
 
 export interface MountOptions {
-  /** MOUNT_ATTR_* bits to set and to clear. */
+  /** MOUNT_ATTR_* bits to set and to clear; what is set counts for the mounts below as well. */
   readonly set: number;
   readonly clear: number;
+  /** Clear the bits of the mounts below, too: asked for by `rrw`, `rsuid` and so on. */
+  readonly clearBelow: boolean;
   /** MS_SHARED…: the propagation to give it, or 0 to leave it as it is. */
   readonly propagation: number;
+  /** The file system begins with what it hides. */
+  readonly copyUp: boolean;
   /** A bind mount takes what is mounted below as well. */
   readonly recursive: boolean;
   /** What the file system itself is told: `[key, value]`, or a flag without value. */
@@ -15,7 +19,6 @@ export interface MountOptions {
 
 const ATTRIBUTES: Readonly<Record<string, readonly [set: number, clear: number]>> = {
   ro: [MOUNT_ATTR.RDONLY, 0],
-  rro: [MOUNT_ATTR.RDONLY, 0],
   rw: [0, MOUNT_ATTR.RDONLY],
   nosuid: [MOUNT_ATTR.NOSUID, 0],
   suid: [0, MOUNT_ATTR.NOSUID],
@@ -27,6 +30,9 @@ const ATTRIBUTES: Readonly<Record<string, readonly [set: number, clear: number]>
   relatime: [0, 0x70],
   strictatime: [0x20, 0x70],
   nodiratime: [0x80, 0],
+  diratime: [0, 0x80],
+  nosymfollow: [0x200000, 0],
+  symfollow: [0, 0x200000],
 };
 
 const PROPAGATION: Readonly<Record<string, number>> = {
@@ -42,6 +48,19 @@ const PROPAGATION: Readonly<Record<string, number>> = {
 
 /** Words that say how to mount and are no data for the file system. */
 const IGNORED = new Set([
+  'tmpcopyup',
+  'sync',
+  'dirsync',
+  'mand',
+  'nomand',
+  'iversion',
+  'noiversion',
+  'silent',
+  'norelatime',
+  'nostrictatime',
+  'atime',
+  'lazytime',
+  'nolazytime',
   'defaults',
   'async',
   'nofail',
@@ -57,15 +76,21 @@ const IGNORED = new Set([
   'delegated',
 ]);
 
+/** All words with a meaning of their own here. */
+export const MOUNT_WORDS: readonly string[] = [...Object.keys(ATTRIBUTES), ...Object.keys(PROPAGATION)];
+
 export function parseMountOptions(options: readonly string[]): MountOptions {
   let [set, clear, propagation] = [0, 0, 0];
+  let clearBelow = false;
   const data: [string, string | undefined][] = [];
   for (const option of options) {
-    const attribute = ATTRIBUTES[option];
+    const below = option.startsWith('r') ? ATTRIBUTES[option.slice(1)] : undefined;
+    const attribute = ATTRIBUTES[option] ?? below;
     const spread = PROPAGATION[option];
     if (attribute !== undefined) {
       set = (set & ~attribute[1]) | attribute[0];
       clear = (clear & ~attribute[0]) | attribute[1];
+      clearBelow ||= below !== undefined && attribute[1] !== 0;
     } else if (spread !== undefined) {
       propagation = spread;
     } else if (!IGNORED.has(option)) {
@@ -73,5 +98,18 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
       data.push(equals === -1 ? [option, undefined] : [option.slice(0, equals), option.slice(equals + 1)]);
     }
   }
-  return { set, clear, propagation, recursive: options.includes('rbind'), data };
+  return {
+    set,
+    clear,
+    clearBelow,
+    propagation,
+    recursive: options.includes('rbind'),
+    copyUp: options.includes('tmpcopyup'),
+    data,
+  };
+}
+
+/** MS_* flags of a propagation by its name; the `r` in front means the mounts below as well. */
+export function propagationFlags(name: string): number {
+  return (PROPAGATION[name] ?? 0) | (name.startsWith('r') ? MS.REC : 0);
 }

@@ -9,10 +9,14 @@ import { rlimit64, sockFprog } from './structures.ts';
 export interface ProcessStage {
   readonly process: Process;
   readonly seccomp?: Buffer | undefined;
+  /** SECCOMP_FILTER_FLAG_* bits. */
+  readonly seccompFlags?: number | undefined;
   /** Become PID 1 and run the program as a child. */
   readonly init: boolean;
   /** Ends with its parent: for a container's first process, whose monitor reports its end. */
   readonly endsWithParent: boolean;
+  /** Appends what is to happen right before execve(2), with the program's own privileges. */
+  readonly beforeExec?: () => void;
 }
 
 const CLOSE_RANGE_CLOEXEC = 4;
@@ -28,24 +32,26 @@ export function appendLimits(plan: LaunchPlan, process: Process): void {
 }
 
 /** Gives privileges up and executes the program. stdio is in place, the root is the container's. */
-export function appendProcessStage(plan: LaunchPlan, { process, seccomp, init, endsWithParent }: ProcessStage): void {
+export function appendProcessStage(plan: LaunchPlan, stage: ProcessStage): void {
+  const { process, seccomp, seccompFlags = 0, init, endsWithParent } = stage;
   const { user, noNewPrivileges = false, cwd } = process;
   const capabilities = process.capabilities ?? {};
   plan.call('chdir', [cwd], `enter the working directory ${cwd}`);
   plan.call('close_range', [3, 0xffffffff, CLOSE_RANGE_CLOEXEC], 'close file descriptors');
   dropBounding(plan, capabilities);
   // Without no_new_privs, seccomp(2) is for CAP_SYS_ADMIN, which is about to go.
-  if (seccomp !== undefined && !noNewPrivileges) installFilter(plan, seccomp);
+  if (seccomp !== undefined && !noNewPrivileges) installFilter(plan, seccomp, seccompFlags);
   plan.call('prctl', [PR.SET_KEEPCAPS, 1, 0, 0, 0], 'keep capabilities');
   become(plan, user);
   setCapabilities(plan, capabilities);
   if (noNewPrivileges) {
     plan.call('prctl', [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0], 'set no_new_privs');
-    if (seccomp !== undefined) installFilter(plan, seccomp);
+    if (seccomp !== undefined) installFilter(plan, seccomp, seccompFlags);
   }
   // A change of ids clears it (prctl(2)), so it comes last.
   if (endsWithParent) plan.call('prctl', [PR.SET_PDEATHSIG, SIGKILL, 0, 0, 0], 'end with the monitor');
   if (init) forkInit(plan);
+  stage.beforeExec?.();
   execute(plan, process);
 }
 
@@ -87,8 +93,8 @@ function setCapabilities(
   }
 }
 
-function installFilter(plan: LaunchPlan, filter: Buffer): void {
-  plan.call('seccomp', [SECCOMP_SET_MODE_FILTER, 0, sockFprog(filter)], 'install the seccomp filter');
+function installFilter(plan: LaunchPlan, filter: Buffer, flags: number): void {
+  plan.call('seccomp', [SECCOMP_SET_MODE_FILTER, flags, sockFprog(filter)], 'install the seccomp filter');
 }
 
 function forkInit(plan: LaunchPlan): void {
@@ -105,19 +111,22 @@ function forkInit(plan: LaunchPlan): void {
   plan.call('setsid', [], 'start a session', { ignore: true });
 }
 
-/** execvp(3)'s search, in the container: a name with a slash is a path, else each folder of PATH is tried. */
-function execute(plan: LaunchPlan, { args, env = [] }: Process): void {
-  const name = args[0] ?? '';
+/** The paths that execvp(3) tries: a name with a slash is one, else it is looked for in each folder of PATH. */
+export function executableCandidates(name: string, env: readonly string[] = []): string[] {
+  if (name === '') return [];
+  if (name.includes('/')) return [name];
   const path =
     env.find((entry) => entry.startsWith('PATH='))?.slice(5) ??
     '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-  const candidates = name.includes('/')
-    ? [name]
-    : path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${name}`);
+  return path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${name}`);
+}
+
+function execute(plan: LaunchPlan, { args, env = [] }: Process): void {
+  const name = args[0] ?? '';
   plan.pseudo(
     'exec',
     [
-      plan.strings(name === '' ? [] : candidates, 'paths'),
+      plan.strings(executableCandidates(name, env), 'paths'),
       plan.strings(args, 'arguments'),
       plan.strings(env, 'environment'),
     ],

@@ -18,6 +18,28 @@ export function rlimit64(soft: bigint, hard: bigint): Buffer {
   return limit;
 }
 
+/** struct sched_attr of linux/sched/types.h, as of its first version; times in nanoseconds. */
+export function schedulerAttributes(values: {
+  readonly policy: number;
+  readonly flags: number;
+  readonly nice?: number;
+  readonly priority?: number;
+  readonly runtime?: number;
+  readonly deadline?: number;
+  readonly period?: number;
+}): Buffer {
+  const attributes = Buffer.alloc(48);
+  attributes.writeUInt32LE(attributes.length, 0);
+  attributes.writeUInt32LE(values.policy, 4);
+  attributes.writeBigUInt64LE(BigInt(values.flags), 8);
+  attributes.writeInt32LE(values.nice ?? 0, 16);
+  attributes.writeUInt32LE(values.priority ?? 0, 20);
+  for (const [i, time] of [values.runtime, values.deadline, values.period].entries()) {
+    attributes.writeBigUInt64LE(BigInt(time ?? 0), 24 + 8 * i);
+  }
+  return attributes;
+}
+
 /** struct winsize of asm-generic/termios.h. */
 export function winsize(rows: number, columns: number): Buffer {
   const size = Buffer.alloc(8);

@@ -6,10 +6,12 @@ import { FD } from './fds.ts';
 import { openInRoot } from './inside-root.ts';
 import { fdMessage, winsize } from './structures.ts';
 
-/** Opens a pair, keeps the slave and sends the master on the socket `to`. */
-export function appendTerminal(plan: LaunchPlan, process: Process, to: number): void {
-  // Whoever moves its output must not be made to wait for more.
-  const master = openInRoot(plan, '/dev/pts/ptmx', O.RDWR | O.NOCTTY | O.NONBLOCK);
+/**
+ * Opens a pair, keeps the slave and sends the master on the socket `to`. It is non-blocking: whoever moves its output must
+ * not be made to wait for more; other engines want it as open(2) gives it.
+ */
+export function appendTerminal(plan: LaunchPlan, process: Process, to: number, { nonblocking = true } = {}): void {
+  const master = openInRoot(plan, '/dev/pts/ptmx', O.RDWR | O.NOCTTY | (nonblocking ? O.NONBLOCK : 0));
   plan.call('ioctl', [master, TIOC.SPTLCK, plan.room(4, 'zero')], 'unlock the terminal');
   const slave = plan.call('ioctl', [master, TIOC.GPTPEER, O.RDWR | O.NOCTTY | O.CLOEXEC], 'open the terminal');
   plan.call('dup3', [slave, FD.slave, O.CLOEXEC], 'move the terminal');

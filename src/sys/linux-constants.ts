@@ -2,6 +2,7 @@
 
 /** linux/sched.h */
 export const CLONE = {
+  NEWTIME: 0x00000080,
   NEWNS: 0x00020000,
   NEWCGROUP: 0x02000000,
   NEWUTS: 0x04000000,
@@ -23,6 +24,7 @@ export const MS = {
   NODEV: 4,
   NOEXEC: 8,
   REMOUNT: 32,
+  MOVE: 8192,
   NOATIME: 1024,
   BIND: 4096,
   REC: 16384,
@@ -86,6 +88,9 @@ export const PR = {
   CAP_AMBIENT_RAISE: 2,
   CAP_AMBIENT_CLEAR_ALL: 4,
 } as const;
+
+/** linux/keyctl.h */
+export const KEYCTL_JOIN_SESSION_KEYRING = 1;
 
 /** asm-generic/ioctls.h */
 export const TIOC = {

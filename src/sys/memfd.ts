@@ -11,6 +11,11 @@ const MFD_ALLOW_SEALING = 2;
 const F_ADD_SEALS = 1033;
 const F_SEAL_SEAL_SHRINK_GROW_WRITE = 0xf;
 
+/** An anonymous file (memfd_create(2)), close-on-exec; the caller closes it. */
+export function memfd(name: string): number {
+  return check(memfdCreate(name, MFD_CLOEXEC), 'memfd_create');
+}
+
 /**
  * An anonymous file with this content that nobody can change any more, not even its owner (memfd_create(2), sealing in
  * fcntl(2)). The fd is close-on-exec; the caller closes it.

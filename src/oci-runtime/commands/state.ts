@@ -1,0 +1,16 @@
+import { runtimeCommand } from '../command.ts';
+import { ContainerFolder } from '../container-record.ts';
+import { stateOf } from '../container-state.ts';
+import { print } from '../print.ts';
+
+export const state = runtimeCommand({
+  usage: 'state ID',
+  flags: {},
+  args: [1, 1],
+  run({ surroundings, args: [id = ''] }) {
+    const folder = new ContainerFolder(surroundings.root, id);
+    const { owner: _owner, ...shown } = stateOf(folder, folder.read());
+    print(JSON.stringify(shown, undefined, 2));
+    return 0;
+  },
+});
