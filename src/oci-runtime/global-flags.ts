@@ -36,18 +36,15 @@ export function surroundings(
   }
   const asked = flags.rootless.toLowerCase();
   return {
-    root: flags.root ?? defaultRoot(env),
+    root: flags.root ?? defaultRoot(env, hostRoot),
     cgroupManager: manager,
     rootless: asked === 'auto' ? !hostRoot : ['true', '1', 't'].includes(asked),
     env,
   };
 }
 
-/** As runc: root's is the host's, others' in their run-time folder. */
-function defaultRoot({ XDG_RUNTIME_DIR: runtime }: Readonly<NodeJS.ProcessEnv>): string {
-  const uid = process.geteuid!();
-  if (runtime !== undefined && runtime !== '' && (uid !== 0 || runtime.startsWith('/run/user/'))) {
-    return join(runtime, 'trun-oci');
-  }
-  return uid === 0 ? '/run/trun-oci' : `/tmp/trun-oci-${uid}`;
+/** As runc: the host's root has the host's, others (root of an engine's user namespace, too) their run-time folder. */
+function defaultRoot({ XDG_RUNTIME_DIR: runtime }: Readonly<NodeJS.ProcessEnv>, hostRoot: boolean): string {
+  if (hostRoot) return '/run/trun-oci';
+  return runtime === undefined || runtime === '' ? `/tmp/trun-oci-${process.geteuid!()}` : join(runtime, 'trun-oci');
 }

@@ -88,7 +88,8 @@ export function bundlePlan(launch: BundleLaunch): BundlePlan {
   plan.pseudo('note', [0], 'report');
 
   const startsAt = appendStartGate(plan);
-  appendLimits(plan, process);
+  // Its limits, the caller has set.
+  appendLimits(plan, { ...process, rlimits: [] });
   appendPersonality(plan, linux.personality?.domain);
   appendBundleProcess(plan, launch, label);
   return { plan, startsAt, copyUps: copyUps.length };

@@ -3,6 +3,7 @@ import { Label, type LaunchPlan, type Result } from '../monitor/plan.ts';
 import { STATUS_FD } from '../monitor/plan-layout.ts';
 import { IO_PRIORITY_CLASSES, type Process, SCHEDULER_FLAGS, SCHEDULER_POLICIES } from '../oci/runtime-spec.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, O } from '../sys/linux-constants.ts';
+import { ERRNO } from '../sys/system-error.ts';
 import { BUNDLE_FD, type BundleProcess } from './bundle-launch.ts';
 import { FD } from './fds.ts';
 import { appendProcessStage, executableCandidates } from './process-stage.ts';
@@ -33,9 +34,13 @@ export function appendLookup(plan: LaunchPlan, { args, env, cwd }: Process): voi
     const next = new Label();
     const last = i === candidates.length - 1;
     plan.call('faccessat', [AT_FDCWD, path, X_OK], `execute ${name}`, last ? {} : { otherwise: next });
-    plan.jump(found);
+    const folder = plan.call('openat', [AT_FDCWD, path, O.PATH | O.DIRECTORY | O.CLOEXEC, 0], `look at ${path}`, {
+      otherwise: found,
+    });
+    plan.call('close', [folder], `look at ${path}`);
     plan.place(next);
   }
+  plan.pseudo('fail', [name.includes('/') ? ERRNO.EACCES : ERRNO.ENOENT], `execute ${name}`);
   plan.place(found);
 }
 

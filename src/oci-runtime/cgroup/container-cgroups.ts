@@ -5,6 +5,7 @@ import { errorCode } from '../../base/error-code.ts';
 import type { Resources } from '../../oci/runtime-spec.ts';
 import { attachDeviceProgram } from '../../sys/bpf.ts';
 import { pause } from '../pause.ts';
+import { killQuietly } from '../kill-quietly.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { deviceProgram } from './device-program.ts';
 import { type FullRule, ruleLine } from './device-rules.ts';
@@ -280,13 +281,6 @@ function removeQuietly(folder: string): void {
   }
 }
 
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone already.
-  }
-}
 
 function readOptional(path: string): string | undefined {
   try {

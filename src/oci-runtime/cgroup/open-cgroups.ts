@@ -2,6 +2,7 @@
 import { errorCode } from '../../base/error-code.ts';
 import type { Linux } from '../../oci/runtime-spec.ts';
 import { log } from '../log.ts';
+import { killQuietly } from '../kill-quietly.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import type { Surroundings } from '../global-flags.ts';
 import { ContainerCgroups, NO_CGROUPS } from './container-cgroups.ts';
@@ -70,12 +71,4 @@ function isRefused(error: unknown): boolean {
     ['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(errorCode(error) ?? '') ||
     /EACCES|EPERM|EROFS|D-Bus|systemd/.test((error as Error).message)
   );
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone already.
-  }
 }

@@ -5,6 +5,7 @@ import { ContainerFolder, type ContainerRecord, statusOf } from '../container-re
 import { hookState } from '../launch/start-container.ts';
 import { log } from '../log.ts';
 import { pause } from '../pause.ts';
+import { killQuietly } from '../kill-quietly.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { isAlive } from '../../sys/process-identity.ts';
 
@@ -62,13 +63,5 @@ function endAll(record: ContainerRecord): void {
   for (let wait = 1; isAlive(init); wait = Math.min(wait * 2, 50)) {
     if (performance.now() - start > PATIENCE_MS) throw new RuntimeError(`container init (pid ${init.pid}) does not end`);
     pause(wait);
-  }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone already.
   }
 }

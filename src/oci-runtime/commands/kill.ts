@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { runtimeCommand } from '../command.ts';
 import { containerProcesses } from '../container-processes.ts';
 import { ContainerFolder, statusOf } from '../container-record.ts';
+import { killQuietly } from '../kill-quietly.ts';
 import { RuntimeError } from '../runtime-error.ts';
 
 export const kill = runtimeCommand({
@@ -14,7 +15,7 @@ export const kill = runtimeCommand({
     const record = folder.read();
     const status = statusOf(folder, record);
     if (flags.all) {
-      for (const pid of containerProcesses(record)) sendQuietly(pid, signal);
+      for (const pid of containerProcesses(record)) killQuietly(pid, signal);
       return 0;
     }
     if (status === 'stopped' || record.init === undefined) throw new RuntimeError('container not running');
@@ -32,12 +33,4 @@ export function signalNumber(name: string): number {
   const number = constants.signals[`SIG${upper}` as NodeJS.Signals] as number | undefined;
   if (number === undefined) throw new RuntimeError(`unknown signal ${JSON.stringify(name)}`);
   return number;
-}
-
-function sendQuietly(pid: number, signal: number): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It has ended meanwhile.
-  }
 }

@@ -2,16 +2,20 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
+import { RLIMITS, rlimitValue } from '../../oci/rlimits.ts';
+import type { Rlimit, RuntimeSpec } from '../../oci/runtime-spec.ts';
 import { LaunchError } from '../../monitor/start.ts';
 import { type PlanProcess, spawnPlan } from '../../monitor/spawn-plan.ts';
 import { BUNDLE_FD } from '../../runtime/bundle-launch.ts';
 import { bundlePlan } from '../../runtime/bundle-plan.ts';
+import { rlimit64 } from '../../runtime/structures.ts';
+import { setProcessLimit } from '../../sys/prlimit.ts';
 import { CLONE } from '../../sys/linux-constants.ts';
 import type { ContainerCgroups } from '../cgroup/container-cgroups.ts';
 import { cgroupsPath, openCgroups } from '../cgroup/open-cgroups.ts';
 import { ContainerFolder, type ContainerRecord, identify, START_SOCKET } from '../container-record.ts';
 import type { Surroundings } from '../global-flags.ts';
+import { killQuietly } from '../kill-quietly.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { type Bundle, NO_PROCESS, openBundle } from './bundle.ts';
 import { type HookState, runHooks, runHooksInside } from './hooks.ts';
@@ -148,6 +152,7 @@ async function launch(
       program.go();
     }
     note(program);
+    setLimits(pid, spec.process?.rlimits ?? []);
     if (request.pidFile !== undefined) writePidFile(request.pidFile, pid);
     return { folder, record, process: program };
   } catch (error) {
@@ -156,6 +161,17 @@ async function launch(
     cgroups?.remove();
     if (error instanceof LaunchError) throw executionFailure(error, spec.process);
     throw error;
+  }
+}
+
+/** By us, who may be allowed more than the container: it raises nothing in a user namespace. */
+function setLimits(pid: number, rlimits: readonly Rlimit[]): void {
+  for (const { type, soft, hard } of rlimits) {
+    try {
+      setProcessLimit(pid, RLIMITS[type]!, rlimit64(rlimitValue(soft), rlimitValue(hard)));
+    } catch (error) {
+      throw new RuntimeError(`cannot set the limit ${type} to ${soft}:${hard}: ${(error as Error).message}`);
+    }
   }
 }
 
@@ -197,12 +213,4 @@ function mountPointOf(path: string): string {
     .map((line) => line.split(' ')[4] ?? '')
     .filter((point) => point === '/' || path === point || path.startsWith(`${point}/`));
   return points.reduce((longest, point) => (point.length > longest.length ? point : longest), '/');
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone already.
-  }
 }

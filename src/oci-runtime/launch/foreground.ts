@@ -1,11 +1,11 @@
 /** `run` and `exec` in the foreground: the caller's signals and terminal are the program's. */
 import { Socket } from 'node:net';
-import { constants } from 'node:os';
 import { ReadStream } from 'node:tty';
 import type { PlanProcess } from '../../monitor/spawn-plan.ts';
 import type { LaunchPlan } from '../../monitor/plan.ts';
 import { RECORD } from '../../monitor/plan-layout.ts';
 import { decodeRecord } from '../../monitor/start.ts';
+import { killQuietly } from '../kill-quietly.ts';
 import { setWindowSize } from '../../sys/window-size.ts';
 
 const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGALRM'] as const;
@@ -17,7 +17,7 @@ export async function attend(
   master: number | undefined,
   plan: Pick<LaunchPlan, 'action'>,
 ): Promise<number> {
-  for (const signal of FORWARDED) process.on(signal, () => sendQuietly(pid, signal));
+  for (const signal of FORWARDED) process.on(signal, () => killQuietly(pid, signal));
   const relay = master === undefined ? undefined : relayTerminal(master);
   try {
     const status = await exitOf(program, plan);
@@ -73,12 +73,4 @@ function relayTerminal(master: number): { drained: () => Promise<void>; stop: ()
       terminal.destroy();
     },
   };
-}
-
-function sendQuietly(pid: number, signal: (typeof FORWARDED)[number]): void {
-  try {
-    process.kill(pid, constants.signals[signal]);
-  } catch {
-    // It has ended; we are about to learn it.
-  }
 }

@@ -6,6 +6,7 @@ import { RecordReader } from '../../monitor/spawn-plan.ts';
 import { socketAddress } from '../../state/socket-address.ts';
 import { connectUnix } from '../../sys/unix-connect.ts';
 import { type ContainerFolder, type ContainerRecord, statusOf } from '../container-record.ts';
+import { killQuietly } from '../kill-quietly.ts';
 import { log } from '../log.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { awaitReady, openNotify } from './notify-socket.ts';
@@ -33,7 +34,7 @@ export async function startContainer(folder: ContainerFolder, record: ContainerR
     const action = (index: number): string => startActions[index - startsAt] ?? 'start the container';
     while (new RecordReader({ action }, connection).next() !== undefined);
   } catch (error) {
-    process.kill(record.init!.pid, 'SIGKILL');
+    killQuietly(record.init!.pid);
     if (error instanceof LaunchError) {
       const { executionFailure } = await import('./launch-failure.ts');
       const name = /^execute (.*)$/.exec(error.action)?.[1];
