@@ -5,7 +5,9 @@
  * next request wakes it: on idle CPUs the two wake-ups cost several times what serving costs (43-93 us a round trip against
  * 12-18 us without). So after a request the loop stays awake for a short while and looks for the next one. It does that only
  * while it pays: the usual gap between requests is kept as a moving average, and when that is longer than a
- * wake-up costs, the loop sleeps at once.
+ * wake-up costs, the loop sleeps at once. On busy CPUs staying awake is worse than useless: the asking process may wait for the
+ * very CPU that the loop keeps. That shows in a request that does not come while the loop is awake; then it sleeps at once, too,
+ * but for a try every so often.
  */
 import { Epoll, EPOLLIN, createEventFd } from '../sys/epoll.ts';
 import { checked } from '../sys/errors.ts';
@@ -17,6 +19,9 @@ import type { Session } from './session.ts';
 /** Longest stay awake, and the largest usual gap for which it is tried, in milliseconds. */
 const longestSpin = 0.06;
 const worthwhileGap = 0.1;
+/** The part of stays awake that must have brought a request for the next one; and every how many sleeps it is tried anyway. */
+const worthwhileLuck = 0.75;
+const tryEvery = 64;
 /** A longer gap counts as this long, so that one pause is forgotten after some quick requests. */
 const longestGap = 0.4;
 /** What a fast disk takes to read, in milliseconds: for so long parked requests are tried without a pause. */
@@ -37,6 +42,9 @@ export class EventLoop {
   /** Sessions whose file systems have work of their own. */
   readonly #working = new Set<Session>();
   #usualGap = longestGap;
+  /** Moving average: 1 where each stay awake brought a request. */
+  #luck = 1;
+  #sleeps = 0;
   #stopped = false;
   readonly #wakeFd: number;
   readonly #word = allocate(8);
@@ -162,6 +170,7 @@ export class EventLoop {
   /** Stays awake for the recent session while that pays. */
   #spin(): void {
     if (this.#usualGap > worthwhileGap) return;
+    if (this.#luck < worthwhileLuck && ++this.#sleeps % tryEvery !== 0) return;
     let since = performance.now();
     let served = 0;
     for (;;) {
@@ -171,6 +180,7 @@ export class EventLoop {
       const now = performance.now();
       if (count > 0) {
         this.#noteGap(now - since);
+        this.#luck += (1 - this.#luck) / 8;
         since = now;
         served += count;
         // Others may be waiting; they get a look every so often.
@@ -178,7 +188,10 @@ export class EventLoop {
           served = 0;
           this.#serve(this.#epoll.wait(0));
         }
-      } else if (now - since > longestSpin) return;
+      } else if (now - since > longestSpin) {
+        this.#luck -= this.#luck / 8;
+        return;
+      }
     }
   }
 

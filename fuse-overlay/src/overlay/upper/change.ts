@@ -4,6 +4,7 @@
  *
  * Inode numbers, sizes and seconds pass 32 bits and are stored as IEEE doubles, exact to 2^53.
  */
+import { addressOf } from '../../sys/memory.ts';
 
 /** `name`: up to 64 KiB of bytes as a latin1 string; `bytes`: up to 4 GiB. */
 type FieldType = 'u8' | 'u32' | 'f64' | 'name' | 'bytes';
@@ -80,6 +81,7 @@ const fields = new Map(kinds.map((kind) => [kind, Object.entries(layouts[kind]) 
 /** Builds the encoded form of changes in one growing buffer. */
 export class ChangeEncoder {
   #buffer = Buffer.allocUnsafeSlow(4096);
+  #address = addressOf(this.#buffer);
   #length = 0;
 
   get length(): number {
@@ -89,6 +91,11 @@ export class ChangeEncoder {
   /** Valid until the next call of any method. */
   get bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** Where `bytes` lie, for system calls. */
+  get address(): number {
+    return this.#address;
   }
 
   /** Empties the buffer, but for room of `length` bytes at its start. */
@@ -130,6 +137,7 @@ export class ChangeEncoder {
     const larger = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#length + more));
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
+    this.#address = addressOf(larger);
   }
 }
 

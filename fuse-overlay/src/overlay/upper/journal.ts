@@ -21,10 +21,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { checked } from '../../sys/errors.ts';
+import { pwrite } from '../../sys/io.ts';
+import { addressOf } from '../../sys/memory.ts';
 import { ChangeEncoder, decodeChanges, type Change } from './change.ts';
 
 const magic = Buffer.from('trunupr1');
@@ -88,7 +90,7 @@ export class Journal {
     const frame = encoder.bytes;
     seal(frame);
     try {
-      writeAll(this.#fd, frame, this.#length);
+      writeAll(this.#fd, encoder.address, frame.length, this.#length);
     } catch (error) {
       this.#cut();
       throw error;
@@ -184,7 +186,7 @@ function writeSnapshot(path: string, changes: Iterable<Change>): { fd: number; l
   try {
     let length = 0;
     function put(bytes: Buffer): void {
-      writeAll(fd, bytes, length);
+      writeAll(fd, addressOf(bytes), bytes.length, length);
       length += bytes.length;
     }
     put(magic);
@@ -221,8 +223,9 @@ export function syncDirectory(path: string): void {
   }
 }
 
-function writeAll(fd: number, bytes: Buffer, position: number): void {
-  for (let done = 0; done < bytes.length;) {
-    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+/** Not by Node's writeSync, which takes several times as long as the write itself. */
+function writeAll(fd: number, address: number, length: number, position: number): void {
+  for (let done = 0; done < length;) {
+    done += checked(pwrite(fd, address + done, length - done, position + done), 'pwrite', 'write the journal');
   }
 }
