@@ -10,7 +10,7 @@ import { setWindowSize } from '../sys/window-size.ts';
 import type { Container } from './container.ts';
 import { DetachKeys } from './detach-keys.ts';
 import { followLog } from './follow-log.ts';
-import { LogReader } from './log-store.ts';
+import { LogReader } from './log-reader.ts';
 import { closeContainerStdin, isMonitorGone, type MonitorFds, takeMonitorFds } from './monitor-link.ts';
 
 export interface AttachOptions {

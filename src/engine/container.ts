@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { ContainerOptions } from '../oci/image-to-spec.ts';
 import type { ContainerMount } from '../oci/options/mount.ts';
 import type { HealthCheck, HealthOptions } from '../oci/options/health.ts';
+import type { LogOptions } from '../oci/options/log.ts';
 import type { PublishedPort } from '../oci/options/publish.ts';
 import type { RestartPolicy } from '../oci/options/restart.ts';
 import type { SeccompProfile } from '../oci/seccomp/profile.ts';
@@ -14,6 +15,7 @@ import { readJson } from '../state/atomic-file.ts';
 import type { StatePaths } from '../state/paths.ts';
 import type { ProcessIdentity } from '../sys/process-identity.ts';
 import { EngineError } from './engine-error.ts';
+import type { LogLimits } from './log-writer.ts';
 
 /** Everything that `run` and `create` say about a container. */
 export interface ContainerRequest {
@@ -49,6 +51,8 @@ export interface ContainerRequest {
   readonly restart?: RestartPolicy;
   /** Over the image's health check, or instead of it; absent: the image's. */
   readonly health?: HealthOptions | 'none';
+  /** Absent: everything is kept. */
+  readonly log?: LogOptions;
   readonly seccomp: 'default' | 'unconfined' | SeccompProfile;
   /** Which writable layer, and its limits in bytes and inodes. */
   readonly storage: { readonly writable: 'auto' | 'kernel' | 'fuse'; readonly size?: number; readonly inodes?: number };
@@ -119,6 +123,11 @@ export interface ContainerState {
       readonly containerPort: number;
     }[];
   };
+}
+
+/** How much of a container's output is kept. */
+export function logLimits({ request: { log } }: ContainerConfig): LogLimits {
+  return log ?? { maxFiles: 1 };
 }
 
 /** What listings call a state: Docker knows `paused` besides. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writableLayer } from '../storage/probe.ts';
 import { signalProcess } from '../sys/signal-process.ts';
-import { listContainers, readContainer, type Container, type ContainerState } from './container.ts';
+import { listContainers, logLimits, readContainer, type Container, type ContainerState } from './container.ts';
 import { recordContainerEvent } from './container-event.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { stopHealthChecks, watchHealth } from './health-monitor.ts';
@@ -191,6 +191,7 @@ async function adopt(context: EngineContext, container: Container): Promise<void
       id,
       folder,
       terminal: request.options.tty === true,
+      log: logLimits(config),
       report: (problem) => context.log(`${name}: ${problem}`),
     });
   } catch (error) {

@@ -1,6 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { join } from 'node:path';
-import type { Chunk, LogReader } from './log-store.ts';
+import type { LogReader } from './log-reader.ts';
+import { type Chunk, isIndexName } from './log-segments.ts';
 
 /** Some file systems (NFS) tell nobody of changes: look now and then. Oftener where there is nobody to tell. */
 const POLL = 500;
@@ -21,7 +21,7 @@ export async function followLog(
     wake.resolve();
   }
   stop.addEventListener('abort', awaken);
-  const watcher = watchOrNot(join(folder, 'index.log'), awaken);
+  const watcher = watchOrNot(folder, awaken);
   const timer = setInterval(awaken, watcher === undefined ? POLL_ALONE : POLL);
   try {
     for (;;) {
@@ -39,9 +39,11 @@ export async function followLog(
 }
 
 /** inotify(7) gives a user 128 instances as a rule, and each client takes one: EMFILE. Watches may run out, too: ENOSPC. */
-function watchOrNot(path: string, awaken: () => void): FSWatcher | undefined {
+function watchOrNot(folder: string, awaken: () => void): FSWatcher | undefined {
   try {
-    const watcher = watch(path, awaken);
+    const watcher = watch(folder, (_kind, name) => {
+      if (name === null || isIndexName(name)) awaken();
+    });
     watcher.on('error', () => undefined);
     return watcher;
   } catch {

@@ -74,6 +74,7 @@ function hostConfig({ config: { request } }: Container): object {
     Binds: wanted.flatMap((mount) =>
       mount.type === 'bind' ? [`${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`] : [],
     ),
+    LogConfig: { Type: request.log?.driver ?? 'json-file', Config: request.log?.options ?? {} },
     NetworkMode: request.network,
     PortBindings: Object.fromEntries(
       request.ports.map(({ containerPort, protocol, hostIp, hostPorts }) => [

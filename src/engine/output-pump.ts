@@ -8,7 +8,8 @@ import { closeSync, readSync } from 'node:fs';
 import type { Poller } from '../sys/poller.ts';
 import { moveBytes } from '../sys/splice.ts';
 import { errorCode } from '../base/error-code.ts';
-import { isFull, type LogWriter, type StreamName } from './log-store.ts';
+import type { StreamName } from './log-segments.ts';
+import { isUnwritable, type LogWriter } from './log-writer.ts';
 
 const AT_ONCE = 1 << 20;
 
@@ -70,10 +71,10 @@ export class OutputPump {
 
   #move(from: number, stream: StreamName): boolean {
     for (;;) {
-      const { fd, offset } = this.#log.target(stream);
+      const { fd, offset, room } = this.#log.target(stream);
       let moved;
       try {
-        moved = moveBytes(from, fd, AT_ONCE, offset);
+        moved = moveBytes(from, fd, Math.min(AT_ONCE, room), offset);
       } catch (error) {
         // Nothing has been moved, so there is something to read: this does not wait.
         moved = this.#discard(from, error);
@@ -87,16 +88,26 @@ export class OutputPump {
   #moveTerminal(master: number, pipeRead: number, pipeWrite: number): boolean {
     for (;;) {
       this.#move(pipeRead, 'stdout');
-      const moved = moveBytes(master, pipeWrite, 1 << 16);
+      const moved = moveFromTerminal(master, pipeWrite);
       if (moved <= 0) return moved !== 0;
     }
   }
 
-  /** A log that cannot be written (full disk, quota) must not stop the container: what does not fit is dropped. */
+  /** A log that cannot be written (full or failing disk, quota) must not stop the container: what does not fit is dropped. */
   #discard(from: number, error: unknown): number {
-    if (!isFull(error)) throw error;
+    if (!isUnwritable(error)) throw error;
     if (!this.#reported) this.#report(`output is dropped: its log cannot be written (${errorCode(error)})`);
     this.#reported = true;
     return readSync(from, Buffer.alloc(1 << 16));
+  }
+}
+
+/** A terminal whose last program has gone gives EIO: its end. */
+function moveFromTerminal(master: number, pipe: number): number {
+  try {
+    return moveBytes(master, pipe, 1 << 16);
+  } catch (error) {
+    if (errorCode(error) === 'EIO') return 0;
+    throw error;
   }
 }

@@ -9,7 +9,7 @@ import { EXIT_LENGTH } from '../monitor/plan-layout.ts';
 import type { StatePaths } from '../state/paths.ts';
 import type { Poller } from '../sys/poller.ts';
 import { errorCode } from '../base/error-code.ts';
-import { LogWriter } from './log-store.ts';
+import { type LogLimits, LogWriter } from './log-writer.ts';
 import { dismissRetained, forgetMonitorSocket, retainMonitorSocket, takeMonitorFds } from './monitor-link.ts';
 import { OutputPump } from './output-pump.ts';
 
@@ -27,6 +27,7 @@ export interface Supervision {
   readonly id: string;
   readonly folder: string;
   readonly terminal: boolean;
+  readonly log: LogLimits;
   readonly report: (problem: string) => void;
 }
 
@@ -41,7 +42,7 @@ export class RunningContainer {
 
   /** Throws where the container has no monitor any more. */
   constructor(supervision: Supervision) {
-    const { paths, poller, id, folder, terminal, report } = supervision;
+    const { paths, poller, id, folder, terminal, log, report } = supervision;
     this.id = id;
     this.#supervision = supervision;
     this.exited = new Promise((resolve) => (this.#resolve = resolve));
@@ -51,7 +52,7 @@ export class RunningContainer {
     const sources = terminal ? fds : fds.slice(0, 2);
     for (const fd of fds.slice(sources.length)) closeSync(fd);
     try {
-      this.#pump = new OutputPump(poller, new LogWriter(folder), sources, terminal, report);
+      this.#pump = new OutputPump(poller, new LogWriter(folder, log), sources, terminal, report);
     } catch (error) {
       for (const fd of [connection, ...sources]) closeSync(fd);
       throw error;

@@ -6,7 +6,7 @@ import { containerPlan } from '../runtime/container-plan.ts';
 import { writableLayer } from '../storage/probe.ts';
 import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-identity.ts';
 import { signalProcess } from '../sys/signal-process.ts';
-import { readContainer, type Container, type ContainerState } from './container.ts';
+import { logLimits, readContainer, type Container, type ContainerState } from './container.ts';
 import { recordContainerEvent } from './container-event.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { commandFailure } from './command-failure.ts';
@@ -17,7 +17,7 @@ import { launchInput } from './launch.ts';
 import { findLower } from './lower.ts';
 import { joinNetwork, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
-import { LogWriter } from './log-store.ts';
+import { LogWriter } from './log-writer.ts';
 import { forgetMonitorSocket } from './monitor-link.ts';
 import { reserveExit, RunningContainer } from './running-container.ts';
 
@@ -115,6 +115,7 @@ async function launch(
         id,
         folder,
         terminal: input.spec.process?.terminal === true,
+        log: logLimits(config),
         report: (problem) => context.log(`${config.name}: ${problem}`),
       }),
     );

@@ -1,5 +1,6 @@
 /** Ending containers, by signals to their first process. */
 import { constants } from 'node:os';
+import { isAlive } from '../sys/process-identity.ts';
 import { signalProcess } from '../sys/signal-process.ts';
 import { readContainer, type Container, type ContainerConfig } from './container.ts';
 import { recordContainerEvent } from './container-event.ts';
@@ -104,7 +105,9 @@ export function awaitEnd(
 ): Promise<number> {
   const container = readContainer(context.paths, id);
   if (container === undefined) return Promise.reject(new EngineError('NOT_FOUND', `No such container: ${id}`));
-  const isUp = context.running.has(id) || container.state.status === 'restarting';
+  const { status, process: first } = container.state;
+  // On record as running, a start is in its last steps before it is among those that run.
+  const isUp = context.running.has(id) || status === 'restarting' || (status === 'running' && isAlive(first));
   if (condition === 'not-running' && !isUp) return Promise.resolve(container.state.exitCode ?? 0);
   return new Promise((resolve) => {
     let code = container.state.exitCode ?? 0;

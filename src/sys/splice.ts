@@ -8,7 +8,7 @@ const SPLICE_F_NONBLOCK = 2;
 /**
  * splice(2): moves up to `size` bytes from a pipe, terminal or socket to a pipe or file. One end is a pipe. What was moved
  * is gone from the one and in the other, whenever the process is killed. A file is written at `offset`.
- * Returns the number of bytes, 0 at the end of file, -1 where there is nothing now (also: a terminal's EIO at its end is 0).
+ * Returns the number of bytes, 0 at the end of file, -1 where there is nothing now.
  */
 export function moveBytes(from: number, to: number, size: number, offset?: number): number {
   const position = offset === undefined ? null : Buffer.alloc(8);
@@ -17,6 +17,5 @@ export function moveBytes(from: number, to: number, size: number, offset?: numbe
   if (moved !== -1) return moved;
   const errno = lastErrno();
   if (errno === ERRNO.EAGAIN) return -1;
-  if (errno === ERRNO.EIO) return 0;
   throw systemError(errno, 'splice');
 }

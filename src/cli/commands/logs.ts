@@ -1,5 +1,7 @@
+import { EngineError } from '../../engine/engine-error.ts';
 import { followLog } from '../../engine/follow-log.ts';
-import { type Chunk, LogReader, type StreamName } from '../../engine/log-store.ts';
+import { LogReader } from '../../engine/log-reader.ts';
+import type { Chunk, StreamName } from '../../engine/log-segments.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { trueContainer } from '../container/true-records.ts';
@@ -29,6 +31,9 @@ export const command = defineCommand({
     const choice = lineChoice(values, context.now);
     const tail = parseTail(values.tail);
     const { folder, config, state } = await trueContainer(context, name!);
+    if (config.request.log?.driver === 'none') {
+      throw new EngineError('UNSUPPORTED', 'configured logging driver does not support reading');
+    }
     using log = LogReader.open(folder);
     if (log === undefined) return 0;
     const lines = new LogLines(choice);

@@ -8,6 +8,7 @@ import { parseAddHost } from '../../oci/options/add-host.ts';
 import { parseEnv, parseEnvFile } from '../../oci/options/env.ts';
 import { parseHostname } from '../../oci/options/hostname.ts';
 import { parseLabel } from '../../oci/options/label.ts';
+import { parseLogOptions } from '../../oci/options/log.ts';
 import { parseMount } from '../../oci/options/mount.ts';
 import { parsePublish } from '../../oci/options/publish.ts';
 import { parseRestart } from '../../oci/options/restart.ts';
@@ -92,9 +93,16 @@ export function containerRequest(
     ...(stopTimeout === undefined ? {} : { stopTimeout }),
     ...(health === undefined ? {} : { health }),
     ...(flags.restart === undefined ? {} : { restart: decode('restart', flags.restart, parseRestart) }),
+    ...logOptions(flags),
     seccomp: security.seccomp,
     storage: storageOptions(flags['storage-opt']),
   };
+}
+
+function logOptions(flags: ContainerFlags): Pick<ContainerRequest, 'log'> {
+  const { 'log-driver': driver, 'log-opt': options } = flags;
+  if (driver === undefined && options.length === 0) return {};
+  return { log: parseLogOptions(driver, options) };
 }
 
 /** Options that exclude each other, in Docker's words. */

@@ -2,7 +2,7 @@
  * Cuts a container's output into lines, and leaves out those that were not asked for. Nothing is held back until its line
  * is complete: a prompt is shown when it comes.
  */
-import type { Chunk, StreamName } from '../../engine/log-store.ts';
+import type { Chunk, StreamName } from '../../engine/log-segments.ts';
 
 export interface LineChoice {
   /** Milliseconds since 1970; lines that began before or after are left out. */

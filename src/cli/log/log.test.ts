@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Chunk, StreamName } from '../../engine/log-store.ts';
+import type { Chunk, StreamName } from '../../engine/log-segments.ts';
 import { LastLines, type LineChoice, LogLines } from './log-lines.ts';
 import { parseTimeBound } from './time-bound.ts';
 

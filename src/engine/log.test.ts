@@ -1,9 +1,11 @@
-import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { followLog } from './follow-log.ts';
-import { INDEX_RECORD, LogReader, LogWriter, type StreamName } from './log-store.ts';
+import { LogReader } from './log-reader.ts';
+import { INDEX_RECORD, type StreamName } from './log-segments.ts';
+import { LogWriter } from './log-writer.ts';
 
 let folder: string;
 
@@ -122,4 +124,69 @@ test('following hands over what is there, what comes, and what is there at the e
   });
   await done;
   expect(seen).toEqual(['before', 'meanwhile', 'last']);
+});
+
+test('a limited log goes on in further files, and the oldest go', () => {
+  using log = new LogWriter(folder, { maxSize: 10, maxFiles: 2 });
+  using early = open();
+  for (let i = 0; i < 10; i++) print(log, i % 2 === 0 ? 'stdout' : 'stderr', `line${i}`);
+  expect(readdirSync(folder).filter((name) => name.startsWith('index'))).toHaveLength(2);
+  expect(readdirSync(folder)).toHaveLength(6);
+  using reader = open();
+  expect(readAll(reader)).toEqual(['stdout: line8', 'stderr: line9']);
+  // Whoever had the first open reads it to its end, and goes on with what is left.
+  expect(readAll(early)).toEqual(['stdout: line0', 'stderr: line1', 'stdout: line8', 'stderr: line9']);
+  print(log, 'stdout', 'more');
+  expect(readAll(reader)).toEqual(['stdout: more']);
+  expect(readAll(early)).toEqual(['stdout: more']);
+});
+
+test('positions go on over files, and over writers', () => {
+  const limits = { maxSize: 8, maxFiles: 3 };
+  const positions: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    using log = new LogWriter(folder, limits);
+    positions.push(log.position);
+    print(log, 'stdout', `out${i}`);
+  }
+  expect(positions).toEqual([0, 1, 2, 3, 4, 5, 6].map((i) => i * INDEX_RECORD.size));
+  using reader = open();
+  reader.seek(positions[5]!);
+  expect(readAll(reader)).toEqual(['stdout: out5', 'stdout: out6']);
+  // What has gone cannot be found: its successors are.
+  reader.seek(positions[0]!);
+  expect(readAll(reader)).toEqual([2, 3, 4, 5, 6].map((i) => `stdout: out${i}`));
+});
+
+test('no more than there is room for goes into one file', () => {
+  using log = new LogWriter(folder, { maxSize: 10, maxFiles: 2 });
+  expect(log.target('stdout').room).toBe(10);
+  print(log, 'stdout', 'four');
+  expect(log.target('stderr').room).toBe(6);
+});
+
+test('files that a killed writer has made before their index are none, and are written over', () => {
+  const limits = { maxSize: 4, maxFiles: 2 };
+  using log = new LogWriter(folder, limits);
+  appendFileSync(join(folder, `stdout.${INDEX_RECORD.size}.log`), '');
+  print(log, 'stdout', 'four');
+  print(log, 'stdout', 'five');
+  using reader = open();
+  expect(readAll(reader)).toEqual(['stdout: five']);
+});
+
+test('following goes over to the next file', async () => {
+  using log = new LogWriter(folder, { maxSize: 4, maxFiles: 3 });
+  using reader = open();
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const done = followLog(folder, reader, stop.signal, ({ data }) => {
+    seen.push(data.toString());
+    if (seen.length === 20) stop.abort();
+    else print(log, 'stdout', `n${String(seen.length).padStart(3, '0')}`);
+    return Promise.resolve();
+  });
+  print(log, 'stdout', 'n000');
+  await done;
+  expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => `n${String(i).padStart(3, '0')}`));
 });
