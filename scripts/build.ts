@@ -31,6 +31,7 @@ const present = Object.fromEntries(Object.entries(processes).filter(([, file]) =
  */
 const APART = [
   ...[
+    'build',
     'commit',
     'cp',
     'diff',

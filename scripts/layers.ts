@@ -31,7 +31,9 @@ export const layers: readonly Layers[] = [
       main: ['cli'],
       index: ['engine', 'agent/client', 'base'],
       // What only reads (images, options) needs no agent and goes to its room directly.
-      cli: ['agent/client', 'engine', 'image', 'oci', 'state', 'base'],
+      cli: ['agent/client', 'build', 'engine', 'image', 'oci', 'state', 'base'],
+      // A build reads and writes images itself; the programs of its RUN instructions are the agent's to start.
+      build: ['agent/client', 'engine', 'image', 'oci', 'storage', 'inside', 'holder', 'monitor', ...ground],
       agent: [
         'engine',
         'image',
@@ -79,7 +81,7 @@ export const layers: readonly Layers[] = [
       sys: ['base'],
       base: [],
     },
-    packages: { 'fuse-overlay': ['image', 'storage', 'image-server'], netstack: ['network'] },
+    packages: { 'fuse-overlay': ['build', 'image', 'storage', 'image-server'], netstack: ['network'] },
     pure: ['oci'],
   },
   { folder: 'fuse-overlay', packages: {}, pure: [] },

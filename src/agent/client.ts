@@ -26,7 +26,7 @@ interface Message {
 /** A request that has been answered; its connection stays for what follows. */
 export interface Answer<Name extends RequestName> {
   readonly result: Requests[Name]['result'];
-  /** The next message, as `{exitCode}` of a start with `wait`. Rejects with AgentGone. */
+  /** The next message, as `{exitCode}` of a start with `wait`. Rejects with AgentGone, or with the engine's error. */
   next(): Promise<{ exitCode?: number }>;
   /** Lets go, and settles when the agent has done what waited for that: `--rm`. */
   close(): Promise<void>;
@@ -86,7 +86,11 @@ export async function openRequest<Name extends RequestName>(
   }
   return {
     result: result as Requests[Name]['result'],
-    next: next,
+    async next() {
+      const message = await next();
+      if (message.error !== undefined) throw new EngineError(message.error.code, message.error.message);
+      return message;
+    },
     close,
   };
 }

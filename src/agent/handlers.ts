@@ -1,6 +1,7 @@
 /** What each request does: decode, call the engine, answer. */
 import { bootContainers } from '../engine/boot.ts';
 import { recordContainerEvent } from '../engine/container-event.ts';
+import { runBuildStep } from '../engine/build-step.ts';
 import { createContainer, checkName } from '../engine/create.ts';
 import { findContainer, listContainers, readContainer } from '../engine/container.ts';
 import { saveConfig, type EngineContext } from '../engine/context.ts';
@@ -126,6 +127,15 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
     execInContainer(context, request, connection.fds as unknown as ExecFds);
     connection.say({ result: {} });
     return Promise.resolve();
+  },
+
+  async buildStep(context, request, connection) {
+    const [stdin, stdout, stderr] = connection.fds;
+    if (stderr === undefined) throw new EngineError('INVALID', 'buildStep comes with three file descriptors');
+    // At once: whoever has asked ends the step by closing its connection.
+    connection.say({ result: {} });
+    const exitCode = await runBuildStep(context, request, [stdin!, stdout!, stderr], connection.closed);
+    connection.say({ exitCode });
   },
 
   createVolume(context, params, connection) {

@@ -20,6 +20,7 @@ const attach = entry(
   'Attach local standard input, output, and error streams to a running container',
   () => import('./commands/attach.ts'),
 );
+const build = entry('Build an image from a Dockerfile', () => import('./commands/build.ts'));
 const commit = entry("Create a new image from a container's changes", () => import('./commands/commit.ts'));
 const cp = entry('Copy files/folders between a container and the local filesystem', () => import('./commands/cp.ts'));
 const create = entry('Create a new container', () => import('./commands/create.ts'));
@@ -71,6 +72,7 @@ export const COMMON_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   run,
   exec,
   ps,
+  build,
   pull,
   images,
   version: entry('Show the trun version information', () => import('./commands/version.ts')),
@@ -153,6 +155,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
   image: {
     summary: 'Manage images',
     commands: {
+      build,
       import: importImage,
       inspect: entry('Display detailed information on one or more images', () => import('./commands/image-inspect.ts')),
       ls: images,
@@ -178,6 +181,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
       info,
     },
   },
+  builder: { summary: 'Manage builds', commands: { build } },
+  buildx: { summary: 'Manage builds', commands: { b: build, build } },
   volume: {
     summary: 'Manage volumes',
     commands: {

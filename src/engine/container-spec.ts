@@ -60,7 +60,7 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
 }
 
 /** Whether the host's cgroups are all of version 2, so that a container can be shown its own. */
-function hasCgroup2(): boolean {
+export function hasCgroup2(): boolean {
   return existsSync('/sys/fs/cgroup/cgroup.controllers');
 }
 

@@ -1,5 +1,6 @@
 /** What the agent is asked to do. One JSON line each way over its socket; containers are named as users name them. */
 import type { BootResult } from './boot.ts';
+import type { StepRequest } from './build-step.ts';
 import type { ContainerRequest } from './container.ts';
 import type { DryRun } from './dry-run.ts';
 import type { WaitCondition } from './stop.ts';
@@ -44,6 +45,8 @@ export interface Requests {
   boot: { params: object; result: BootResult };
   /** With four fds: stdin, stdout, stderr (for a terminal: unused), status socket (exec.ts). */
   exec: { params: ExecRequest; result: object };
+  /** With three fds: stdin, stdout, stderr. A second line `{exitCode}` follows; ends with its connection. */
+  buildStep: { params: StepRequest; result: object };
   createVolume: { params: { name?: string; labels: Record<string, string> }; result: { name: string } };
   removeVolume: { params: { name: string; force: boolean }; result: object };
   /** Ends the mount of an image that has been removed. */

@@ -13,7 +13,7 @@ import { appendConsole, appendDeviceStage } from './device-stage.ts';
 import { FD } from './fds.ts';
 import { appendHideStage } from './hide-stage.ts';
 import { appendJoinerStage } from './joiner-stage.ts';
-import type { LaunchInput } from './launch-input.ts';
+import type { ContainerInput, LaunchInput } from './launch-input.ts';
 import { appendMonitorStage } from './monitor-stage.ts';
 import { appendMountStage } from './mount-stage.ts';
 import { appendLimits, appendProcessStage } from './process-stage.ts';
@@ -21,15 +21,22 @@ import { appendPivot, appendReadonlyRoot, appendRootMount, appendWorkingDirector
 import { appendTerminal, appendTerminalStdio } from './terminal-stage.ts';
 
 export function containerPlan(input: LaunchInput): LaunchPlan {
-  const { spec } = input;
-  const { process, linux = {} } = spec;
-  if (process === undefined) throw new TypeError('a container needs a process');
-
   const plan = new LaunchPlan();
   plan.rename('trun-monitor');
   const joiner = appendMonitorStage(plan, input);
   plan.place(joiner);
   appendJoinerStage(plan, input);
+  appendContainerStage(plan, input, 'piped');
+  return plan;
+}
+
+/**
+ * What the container's first process does. Its stdio: `piped` through the monitor (or a terminal), or `inherited` as it is.
+ */
+export function appendContainerStage(plan: LaunchPlan, input: ContainerInput, stdio: 'piped' | 'inherited'): void {
+  const { spec } = input;
+  const { process, linux = {} } = spec;
+  if (process === undefined) throw new TypeError('a container needs a process');
 
   input.configureNetwork?.(plan);
   plan.pseudo('note', [0], 'report');
@@ -58,13 +65,12 @@ export function containerPlan(input: LaunchInput): LaunchPlan {
   plan.call('setsid', [], 'start a session');
   if (process.terminal === true) {
     appendTerminalStdio(plan);
-  } else {
+  } else if (stdio === 'piped') {
     for (const [to, from] of [FD.stdinRead, FD.stdoutWrite, FD.stderrWrite].entries()) {
       plan.call('dup3', [from, to, 0], 'set stdin, stdout and stderr');
     }
   }
   appendProcessStage(plan, { process, seccomp: input.seccomp, init: input.init, endsWithParent: true });
-  return plan;
 }
 
 function setOomScore(plan: LaunchPlan, score: number): void {

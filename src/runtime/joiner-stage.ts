@@ -6,10 +6,10 @@ import { appendMappedClone } from '../monitor/mapped-clone.ts';
 import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import type { LaunchPlan } from '../monitor/plan.ts';
 import { AT_FDCWD, CLONE, O } from '../sys/linux-constants.ts';
-import type { LaunchInput } from './launch-input.ts';
+import type { ContainerInput } from './launch-input.ts';
 
 /** Appends the stage; what is appended next, the container's first process does. */
-export function appendJoinerStage(plan: LaunchPlan, input: LaunchInput): void {
+export function appendJoinerStage(plan: LaunchPlan, input: ContainerInput): void {
   const { network, cgroupProcs, holderPid, map } = input;
   if (cgroupProcs !== undefined) enterCgroup(plan, cgroupProcs);
 

@@ -7,8 +7,8 @@ import type { RuntimeSpec } from '../oci/runtime-spec.ts';
 export type NetworkNamespace =
   { readonly kind: 'new' } | { readonly kind: 'host' } | { readonly kind: 'join'; readonly pid: number };
 
-/** Everything that a launch plan is made from. Paths are the host's. */
-export interface LaunchInput {
+/** What a container's first process is made from. Paths are the host's. */
+export interface ContainerInput {
   /** Process, mounts, hostname, masks, limits. Ids of its mappings are ignored: `map` counts. */
   readonly spec: RuntimeSpec;
   readonly root: RootSource;
@@ -26,6 +26,10 @@ export interface LaunchInput {
   readonly seccomp?: Buffer;
   /** Make the monitor's program PID 1, the container's program its child. */
   readonly init: boolean;
+}
+
+/** Everything that a launch plan is made from. */
+export interface LaunchInput extends ContainerInput {
   /** Keep stdin open for clients that attach; without it the program reads /dev/null. */
   readonly openStdin: boolean;
   readonly supervision: SupervisionInput;

@@ -4,12 +4,12 @@ import type { LaunchPlan } from '../monitor/plan.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, MNT_DETACH, MOUNT_ATTR, MS, O } from '../sys/linux-constants.ts';
 import { FD } from './fds.ts';
 import { folderInRoot } from './inside-root.ts';
-import type { LaunchInput } from './launch-input.ts';
+import type { ContainerInput } from './launch-input.ts';
 import { mountAttr } from './structures.ts';
 
 export function appendRootMount(
   plan: LaunchPlan,
-  { root, rootTarget }: Pick<LaunchInput, 'root' | 'rootTarget'>,
+  { root, rootTarget }: Pick<ContainerInput, 'root' | 'rootTarget'>,
 ): void {
   plan.call('mount', ['none', '/', 0, MS.REC | MS.PRIVATE, 0], 'make mounts private');
   if (root.kind === 'overlay') mountOverlay(plan, root, rootTarget);

@@ -15,6 +15,8 @@ export interface StatePaths {
   readonly containers: string;
   readonly volumes: string;
   readonly networks: string;
+  /** Writable layers of builds under way, cached steps, cache mounts. */
+  readonly builds: string;
 }
 
 /** The default of `--root`: `$TRUN_ROOT`, else `$XDG_CONFIG_HOME/trun`, else `~/.config/trun`. */
@@ -45,6 +47,7 @@ export function openState(root: string = defaultRoot(), env: NodeJS.ProcessEnv =
     containers: join(real, 'containers'),
     volumes: join(real, 'volumes'),
     networks: join(real, 'networks'),
+    builds: join(real, 'builds'),
   };
   for (const folder of Object.values(paths) as string[]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   return paths;

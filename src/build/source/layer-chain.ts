@@ -1,0 +1,58 @@
+/** The files that layers make together, to look into and to mount. */
+import { closeSync, openSync } from 'node:fs';
+import { openImageTree } from 'fuse-overlay';
+import { digestHex, type Digest } from '../../image/digest.ts';
+import type { ImageStore } from '../../image/image-store.ts';
+import type { Descriptor } from '../../image/manifest.ts';
+import { layerTree } from '../../image/store/merged-tree.ts';
+import type { StepTree } from '../../engine/build-step.ts';
+import { TreeView, type TreeViewOptions } from './tree-view.ts';
+
+/** A layer as an image's manifest and config have it. */
+export interface ChainLayer {
+  readonly diffId: Digest;
+  readonly descriptor: Descriptor;
+}
+
+/** The merged tree of layers, made where it is missing. */
+export function stepTree({ layout }: ImageStore, layers: readonly ChainLayer[]): StepTree {
+  const { key, path } = layerTree(
+    layout,
+    layers.map(({ diffId }) => diffId),
+  );
+  return { key: digestHex(key), index: path };
+}
+
+/** Opens the tree of layers for `work`. */
+export function withTree<T>(store: ImageStore, layers: readonly ChainLayer[], work: (view: TreeView) => T): T {
+  const { index } = stepTree(store, layers);
+  const files = openSync(store.filesDir, 'r');
+  try {
+    const view = new TreeView(openImageTree(index, files));
+    try {
+      return work(view);
+    } finally {
+      view.close();
+    }
+  } finally {
+    closeSync(files);
+  }
+}
+
+/** A tree that is kept open until it is disposed of. */
+export function openTree(
+  store: ImageStore,
+  layers: readonly ChainLayer[],
+  options: TreeViewOptions = {},
+): { view: TreeView } & Disposable {
+  const { index } = stepTree(store, layers);
+  const files = openSync(store.filesDir, 'r');
+  const view = new TreeView(openImageTree(index, files), options);
+  return {
+    view,
+    [Symbol.dispose]: () => {
+      view.close();
+      closeSync(files);
+    },
+  };
+}

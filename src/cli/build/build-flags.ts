@@ -1,0 +1,65 @@
+/** The flags of `build`: Docker's, with those of its buildx. */
+import type { Flag } from '../flags/flag.ts';
+
+const CGROUPS = 'builds run without limits of their own';
+
+export const BUILD_FLAGS = {
+  'add-host': { kind: 'list', help: 'Add a custom host-to-IP mapping ("host:ip")' },
+  allow: { kind: 'list', help: 'Allow extra privileged entitlement ("network.host", "security.insecure")' },
+  annotation: { kind: 'list', help: 'Add annotation to the image' },
+  attest: { kind: 'list', help: 'Attestation parameters (format: "type=sbom,generator=image")' },
+  'build-arg': { kind: 'list', help: 'Set build-time variables' },
+  'build-context': { kind: 'list', help: 'Additional build contexts (e.g., name=path)' },
+  builder: { kind: 'text', hidden: true, help: 'Override the configured builder instance' },
+  'cache-from': {
+    kind: 'list',
+    help: 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")',
+  },
+  'cache-to': {
+    kind: 'list',
+    help: 'Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")',
+  },
+  check: { kind: 'boolean', help: 'Check the Dockerfile, build nothing' },
+  compress: { kind: 'boolean', hidden: true, help: 'Compress the build context using gzip' },
+  'cpu-period': { kind: 'text', help: 'Limit the CPU CFS period', unsupported: CGROUPS },
+  'cpu-quota': { kind: 'text', help: 'Limit the CPU CFS quota', unsupported: CGROUPS },
+  'disable-content-trust': { kind: 'boolean', preset: true, hidden: true, help: 'Skip image verification' },
+  file: { kind: 'text', short: 'f', help: 'Name of the Dockerfile (default: "PATH/Dockerfile")' },
+  'force-rm': { kind: 'boolean', hidden: true, help: 'Always remove intermediate containers' },
+  iidfile: { kind: 'text', help: 'Write the image ID to a file' },
+  isolation: { kind: 'text', help: 'Container isolation technology', unsupported: 'it is for Windows' },
+  label: { kind: 'list', help: 'Set metadata for an image' },
+  load: { kind: 'boolean', help: 'Shorthand for "--output=type=docker"' },
+  memory: { kind: 'text', short: 'm', help: 'Memory limit', unsupported: CGROUPS },
+  'metadata-file': { kind: 'text', help: 'Write build result metadata to a file' },
+  network: { kind: 'text', preset: 'default', help: 'Set the networking mode for the "RUN" instructions during build' },
+  'no-cache': { kind: 'boolean', help: 'Do not use cache when building the image' },
+  'no-cache-filter': { kind: 'list', help: 'Do not cache specified stages' },
+  output: { kind: 'list', short: 'o', help: 'Output destination (format: "type=local,dest=path")' },
+  platform: { kind: 'list', help: 'Set target platform for build' },
+  progress: {
+    kind: 'text',
+    preset: 'auto',
+    help: 'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson"). Use plain to show container output',
+  },
+  provenance: { kind: 'text', help: 'Shorthand for "--attest=type=provenance"' },
+  pull: { kind: 'boolean', help: 'Always attempt to pull all referenced images' },
+  push: { kind: 'boolean', help: 'Shorthand for "--output=type=registry"' },
+  quiet: { kind: 'boolean', short: 'q', help: 'Suppress the build output and print image ID on success' },
+  rm: { kind: 'boolean', preset: true, hidden: true, help: 'Remove intermediate containers after a successful build' },
+  sbom: { kind: 'text', help: 'Shorthand for "--attest=type=sbom"' },
+  secret: { kind: 'list', help: 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")' },
+  'shm-size': { kind: 'text', type: 'bytes', help: 'Shared memory size for build containers' },
+  squash: {
+    kind: 'boolean',
+    help: 'Squash newly built layers into a single new layer',
+    unsupported: 'use a stage with COPY --from',
+  },
+  ssh: {
+    kind: 'list',
+    help: 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")',
+  },
+  tag: { kind: 'list', short: 't', help: 'Name and optionally a tag (format: "name:tag")' },
+  target: { kind: 'text', help: 'Set the target build stage to build' },
+  ulimit: { kind: 'list', help: 'Ulimit options' },
+} as const satisfies Record<string, Flag>;
