@@ -229,7 +229,10 @@ describe('arguments', () => {
     const instruction = one(source);
     expect(instruction).toHaveProperty('pairs');
     expect(
-      (instruction as { pairs: { key: string; value: string }[] }).pairs.map(({ key, value }) => [key, value]),
+      (instruction as unknown as { pairs: { key: string; value: string }[] }).pairs.map(({ key, value }) => [
+        key,
+        value,
+      ]),
     ).toEqual(pairs);
   });
 
