@@ -181,6 +181,21 @@ describe('data', () => {
     expect(peer.app.bytes.toString()).toBe(`${full.repeat(17)}abc`);
   });
 
+  it('acknowledges a long batch before its end, so that the peer goes on meanwhile', () => {
+    const peer = new ScriptedPeer(PLAIN);
+    peer.establish({ syn: { windowScale: 7 } });
+    const payload = 'x'.repeat(60_000);
+    // The first acknowledgement announces the whole window.
+    peer.send({ flags: '.', seq: 1, ack: 1, payload });
+    peer.expect({ flags: '.', ack: 60_001 });
+    for (let count = 1; count < 7; count++)
+      peer.stack.input(peer.segment({ flags: '.', seq: 1 + count * payload.length, ack: 1, payload }));
+    peer.expect({ flags: '.', ack: 360_001 });
+    peer.expectNothing();
+    peer.stack.flush();
+    peer.expect({ flags: '.', ack: 420_001 });
+  });
+
   it('queues what came out of order and reports it', () => {
     const peer = new ScriptedPeer();
     peer.establish({ syn: { sackPermitted: true } });

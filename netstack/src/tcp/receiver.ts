@@ -20,6 +20,11 @@ import { advance, before, distance, later } from './sequence.ts';
 const QUICK_ACKS = 16;
 /** Bytes that make an acknowledgement due at the end of the batch. */
 const DUE_BYTES = 16_384;
+/**
+ * Bytes that are acknowledged within the batch: a batch may hold more than the peer's congestion window (BBR's is twice what the
+ * link holds, and this link is short), and a peer that stands still until its end does no work beside ours.
+ */
+const EARLY_BYTES = 262_144;
 
 export class Receiver {
   /** RCV.NXT. */
@@ -204,7 +209,8 @@ export class Receiver {
     const { sender } = this.#connection;
     const quick = this.#quick > 0 && length >= Math.min(sender.mss, 1000);
     if (quick || this.unacknowledged >= Math.min(DUE_BYTES, 2 * sender.mss)) this.due = true;
-    if (this.due) this.#connection.acknowledgeLater();
+    if (this.unacknowledged >= EARLY_BYTES) this.#connection.sendAcknowledgment();
+    else if (this.due) this.#connection.acknowledgeLater();
     else if (this.unacknowledged > 0) this.#connection.timers.delayAcknowledgement();
   }
 }
