@@ -114,6 +114,12 @@ export function checkName(wanted: string, taken: ReadonlyMap<string, string>): v
 /** The kind of writable layer: what was asked for, or the fastest that this host permits. */
 export async function chooseWritable(context: EngineContext, { storage }: ContainerRequest): Promise<WritableKind> {
   const limited = storage.size !== undefined || storage.inodes !== undefined;
+  if (limited && storage.writable === 'kernel') {
+    throw new EngineError(
+      'INVALID',
+      'A kernel writable layer has no quota: leave writable=kernel out, or size=… and inodes=…',
+    );
+  }
   if (storage.writable === 'fuse' || (limited && storage.writable === 'auto')) return 'fuse';
   const { kernel, reason } = await probeKernelOverlay(context.paths, await context.holder());
   if (kernel) return 'kernel';

@@ -8,6 +8,8 @@ import { openImageStore } from '../image/image-store.ts';
 import { listImages } from '../image/queries/list-images.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { listContainers, shownStatus } from './container.ts';
+import { listContainers } from './container.ts';
+import { fileServers, type FileServerInfo } from './file-servers.ts';
 import { isLost } from './processes.ts';
 import { listVolumes } from './volumes.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -38,6 +40,8 @@ export interface SystemInfo {
   /** Bytes. */
   readonly MemTotal: number;
   readonly Name: string;
+  /** What the processes that serve file systems have done; those that run. */
+  readonly FileServers: Readonly<Record<string, FileServerInfo>>;
   readonly Warnings: readonly string[];
 }
 
@@ -74,6 +78,7 @@ export async function systemInfo(paths: StatePaths): Promise<SystemInfo> {
     NCPU: availableParallelism(),
     MemTotal: totalmem(),
     Name: hostname(),
+    FileServers: await fileServers(paths),
     Warnings: [
       ...(limits.reason === '' ? [] : [`No limits: ${limits.reason}`]),
       ...(map.reason === undefined ? [] : [`One user id alone: ${map.reason}`]),

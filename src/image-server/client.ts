@@ -21,10 +21,12 @@ import {
   listMounts,
   serverOf,
   writeMount,
+  type LayerQuota,
   type MountContent,
   type MountRecord,
   type ServerName,
 } from './mount-record.ts';
+import type { ServerCounters } from './server-counters.ts';
 
 /**
  * Mounts `content` under `key` and has it served, or finds that it is. Returns the mount point, a path of the holder's
@@ -139,37 +141,58 @@ export function ensureServer(paths: StatePaths, server: ServerName): void {
   }
 }
 
+/**
+ * Gives the mounts under `key` another quota, which holds at once. Whoever serves them next reads it from the record.
+ */
+export async function setMountQuota(paths: StatePaths, key: string, quota: LayerQuota): Promise<void> {
+  using _lock = await takeLock(join(paths.run, 'mounts.lock'));
+  for (const record of listMounts(paths)) {
+    if (!record.key.startsWith(`${key}-`) || record.content.kind !== 'union') continue;
+    writeMount(paths, { ...record, content: { ...record.content, quota } });
+    await askServer(paths, serverOf(record.content));
+  }
+}
+
+/** What the server has done since it was started; undefined where none runs. Starts nothing. */
+export async function readServerCounters(paths: StatePaths, server: ServerName): Promise<ServerCounters | undefined> {
+  if (!isServed(paths, server)) return undefined;
+  try {
+    return JSON.parse(await ask(serverSocket(paths, server), 'counters')) as ServerCounters;
+  } catch {
+    // It is being replaced, or is of an older version.
+    return undefined;
+  }
+}
+
 /** Has the server look at the mounts there are, and waits until it serves them. */
 async function askServer(paths: StatePaths, server: ServerName): Promise<void> {
   const deadline = performance.now() + 10_000;
   for (;;) {
     ensureServer(paths, server);
-    const answer = await ask(serverSocket(paths, server)).catch((error: unknown) => error as Error);
-    if (answer === undefined) return;
+    const answer = await ask(serverSocket(paths, server), 'scan').catch((error: unknown) => (error as Error).message);
+    if (answer === 'ok') return;
     if (performance.now() > deadline) {
-      throw new Error(
-        `The ${server} server does not answer (${answer.message}); see ${join(paths.run, `${server}.log`)}`,
-      );
+      throw new Error(`The ${server} server does not answer (${answer}); see ${join(paths.run, `${server}.log`)}`);
     }
     await sleep(5);
   }
 }
 
-/** One exchange: "scan", answered by "ok" or by what is wrong. */
-function ask(socketPath: string): Promise<Error | undefined> {
+/** One exchange: a word, answered by a line. */
+function ask(socketPath: string, word: 'scan' | 'counters'): Promise<string> {
   return new Promise((resolve, reject) => {
     const address = socketAddress(socketPath);
     const socket = connect(address.path);
     let answer = '';
     socket.setEncoding('utf8');
     socket.setTimeout(10_000, () => socket.destroy(new Error('timed out')));
-    socket.on('connect', () => socket.write('scan\n'));
+    socket.on('connect', () => socket.write(`${word}\n`));
     socket.on('data', (text: string) => (answer += text));
     socket.on('error', reject);
     socket.on('close', () => {
       address[Symbol.dispose]();
-      if (answer === 'ok\n') resolve(undefined);
-      else reject(new Error(answer.trim() || 'it closed the connection'));
+      if (answer.endsWith('\n')) resolve(answer.trimEnd());
+      else reject(new Error('it closed the connection'));
     });
   });
 }

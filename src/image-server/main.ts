@@ -3,7 +3,8 @@
  * It keeps nothing that is not in those records, the images' indexes, or the keepers' hands: killed at any moment, the
  * next one takes over. Two instances run where needed: `images` for what is only read, `writable` for writable layers.
  *
- * argv: server name, run folder. Fd 3: the lock, held for life. Socket `<server>.sock`: "scan" has it look for new mounts.
+ * argv: server name, run folder. Fd 3: the lock, held for life. Socket `<server>.sock`: "scan" has it look for new mounts and
+ * changed quotas, "counters" has it tell what it has done, as JSON.
  */
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +21,11 @@ const [server, run] = process.argv.slice(2) as [ServerName, string];
 const loop = new EventLoop();
 const mounts = new MountServer(loop, run, server, () => process.exit(0));
 mounts.scan(true);
+
+const answers: Readonly<Record<string, () => string>> = {
+  scan,
+  counters: () => JSON.stringify(mounts.counters()),
+};
 
 const address = socketAddress(join(run, `${server}.sock`));
 const listener = listenUnix(address.path);
@@ -39,7 +45,9 @@ function serveClient(fd: number): void {
   const request = Buffer.alloc(MAX_REQUEST);
   try {
     const length = readSync(fd, request);
-    if (request.toString('latin1', 0, length) === 'scan\n') writeSync(fd, `${scan()}\n`);
+    const answer = answers[request.toString('latin1', 0, length).trimEnd()]?.();
+    // A few KB, far less than a new socket has room for.
+    if (answer !== undefined) writeSync(fd, `${answer}\n`);
   } catch (error) {
     if (errorCode(error) === 'EAGAIN') return;
   }

@@ -10,19 +10,27 @@ import {
   openImageTree,
   openUnion,
   serve,
+  type Session,
+  type UnionFileSystem,
 } from 'fuse-overlay';
 import { pidfdGetfd, pidfdOpen } from '../sys/pidfd.ts';
 import { KEEPER_FUSE_FD } from './keeper-plan.ts';
 import { listMounts, type MountContent, type MountRecord, serverOf, type ServerName } from './mount-record.ts';
+import { sumCounters, type ServerCounters } from './server-counters.ts';
 
 const ROOT_OWNER = { uid: 0, gid: 0 } as const;
+
+interface Served {
+  readonly session: Session;
+  readonly union?: UnionFileSystem;
+}
 
 export class MountServer {
   readonly #loop: EventLoop;
   readonly #run: string;
   readonly #server: ServerName;
   readonly #idle: () => void;
-  readonly #served = new Set<string>();
+  readonly #served = new Map<string, Served>();
 
   /** `idle` is called when the last mount is gone. */
   constructor(loop: EventLoop, run: string, server: ServerName, idle: () => void) {
@@ -32,10 +40,19 @@ export class MountServer {
     this.#server = server;
   }
 
-  /** Serves every recorded mount that is not served yet. `takeover`: they were served by a server that has died. */
+  /**
+   * Serves every recorded mount that is not served yet, and gives the others the quota that their records have by now.
+   * `takeover`: they were served by a server that has died.
+   */
   scan(takeover: boolean): void {
     for (const record of listMounts({ run: this.#run })) {
-      if (serverOf(record.content) !== this.#server || this.#served.has(record.key)) continue;
+      const { content, key } = record;
+      if (serverOf(content) !== this.#server) continue;
+      const served = this.#served.get(key);
+      if (served !== undefined) {
+        if (content.kind === 'union') served.union?.setQuota(content.quota);
+        continue;
+      }
       try {
         this.#serve(record, takeover);
       } catch (error) {
@@ -46,11 +63,15 @@ export class MountServer {
     }
   }
 
+  counters(): ServerCounters {
+    return sumCounters([...this.#served].map(([key, { session }]) => [key, session.counters]));
+  }
+
   #serve(record: MountRecord, takeover: boolean): void {
     const fuseFd = takeFuseFd(record);
     try {
       const content = openContent(record.content, takeover);
-      serve(this.#loop, fuseFd, content.fileSystem, {
+      const session = serve(this.#loop, fuseFd, content.fileSystem, {
         takeover,
         log: (line) => log(record, line),
         onClose: () => {
@@ -59,7 +80,7 @@ export class MountServer {
           if (this.#served.size === 0) this.#idle();
         },
       });
-      this.#served.add(record.key);
+      this.#served.set(record.key, { session, ...(content.union && { union: content.union }) });
     } catch (error) {
       closeSync(fuseFd);
       throw error;
@@ -83,6 +104,7 @@ function takeFuseFd({ keeper }: MountRecord): number {
 
 interface OpenContent {
   readonly fileSystem: FileSystem;
+  readonly union?: UnionFileSystem;
   close(): void;
 }
 
@@ -120,6 +142,7 @@ function openContent(content: MountContent, takeover: boolean): OpenContent {
         });
         return {
           fileSystem: union,
+          union,
           close() {
             // The layer is the union's and goes with it.
             union.close();
