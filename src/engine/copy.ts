@@ -15,6 +15,7 @@ import type { Container } from './container.ts';
 import { EngineError } from './engine-error.ts';
 import { openEngineImages } from './images.ts';
 import { findLower } from './lower.ts';
+import { layerQuota } from './storage-quota.ts';
 
 export interface CopyOptions {
   /** Follow the source where it is a link (`-L`). */
@@ -192,7 +193,7 @@ async function openFiles(paths: StatePaths, container: Container): Promise<Conta
       id: config.id,
       folder,
       lower,
-      quota: config.request.storage,
+      quota: layerQuota(config.request.storage),
     });
     return prepared.kind === 'folder' ? prepared : { ...prepared, target: join(folder, 'root') };
   }

@@ -8,7 +8,6 @@ import { openImageStore } from '../image/image-store.ts';
 import { listImages } from '../image/queries/list-images.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { listContainers, shownStatus } from './container.ts';
-import { listContainers } from './container.ts';
 import { fileServers, type FileServerInfo } from './file-servers.ts';
 import { isLost } from './processes.ts';
 import { listVolumes } from './volumes.ts';

@@ -15,6 +15,7 @@ import { superviseContainer } from './ending.ts';
 import { createCgroup } from './limits.ts';
 import { launchInput } from './launch.ts';
 import { findLower } from './lower.ts';
+import { layerQuota } from './storage-quota.ts';
 import { joinNetwork, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
 import { LogWriter } from './log-writer.ts';
@@ -98,7 +99,7 @@ async function launch(
   let first: ProcessIdentity | undefined;
   let cgroup: ContainerCgroup | undefined;
   try {
-    const root = await layer.prepare({ paths, holder, id, folder, lower, quota: config.request.storage });
+    const root = await layer.prepare({ paths, holder, id, folder, lower, quota: layerQuota(config.request.storage) });
     cgroup = await createCgroup(container);
     const input = await launchInput(context, { container, holder, lower, root, networking, cgroup, consoleSize });
     reserveExit(folder);

@@ -1,5 +1,7 @@
 /** `update`: another restart policy or other limits, for a container that runs, too. */
 import { ContainerCgroup } from '../cgroup/container-cgroup.ts';
+import { setMountQuota } from '../image-server/client.ts';
+import type { LayerQuota } from '../image-server/mount-record.ts';
 import { mergeLimits, type ResourceLimits } from '../oci/options/limits.ts';
 import type { RestartPolicy } from '../oci/options/restart.ts';
 import { readContainer, type Container } from './container.ts';
@@ -8,11 +10,14 @@ import { saveConfig, saveState, type EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
 import { createCgroup } from './limits.ts';
 import { containerProcesses } from './processes.ts';
+import { checkStorageQuota, layerQuota } from './storage-quota.ts';
 
 export interface ContainerUpdate {
   readonly restart?: RestartPolicy;
   /** What is absent stays as it is. */
   readonly limits?: ResourceLimits;
+  /** As for limits; 0 is none. */
+  readonly storage?: LayerQuota;
 }
 
 /** Throws UNSUPPORTED where this host does not permit the limits; then nothing has changed. */
@@ -21,22 +26,25 @@ export async function updateContainer(context: EngineContext, id: string, update
     const container = readContainer(context.paths, id);
     if (container === undefined) throw new EngineError('NOT_FOUND', `No such container: ${id}`);
     const { config, state, folder } = container;
-    const { restart, limits } = update;
+    const { restart, limits, storage } = update;
     if (restart !== undefined && restart.name !== 'no' && config.request.autoRemove) {
       throw new EngineError(
         'CONFLICT',
         'Restart policy cannot be updated because AutoRemove is enabled for the container',
       );
     }
+    if (storage !== undefined) checkStorageQuota(config);
     const merged = mergeLimits(config.request.options.limits ?? {}, limits ?? {});
     const request = {
       ...config.request,
       ...(restart === undefined ? {} : { restart }),
       options: { ...config.request.options, limits: merged },
+      storage: { ...config.request.storage, ...storage },
     };
     const changed: Container = { ...container, config: { ...config, request } };
     if (limits !== undefined && Object.keys(limits).length > 0 && state.status === 'running') await limitNow(changed);
     saveConfig(folder, changed.config);
+    if (storage !== undefined) await setMountQuota(context.paths, id, layerQuota(request.storage));
     recordContainerEvent(context, config, 'update');
   });
 }

@@ -11,6 +11,7 @@ import type {
   StatFs,
 } from '../server/file-system.ts';
 import type { Name } from '../server/name.ts';
+import type { Notifier } from '../server/notifier.ts';
 import { layerEntries, type LayerExport } from './export-layer.ts';
 import { listChanges, type UnionChange } from './changes.ts';
 import { read, write } from './operations/contents.ts';
@@ -81,6 +82,10 @@ export class UnionFileSystem implements FileSystem {
   close(): void {
     this.#union.store.close();
     this.#union.lower.close();
+  }
+
+  init(_features: ReadonlySet<string>, notify: Notifier): void {
+    this.#union.notify = notify;
   }
 
   lookup(_request: Request, parent: number, name: Name, entry: Entry): number {

@@ -14,6 +14,7 @@ import { FileType } from '../server/attributes.ts';
 import { Attributes as AttributesClass } from '../server/attributes.ts';
 import type { Request } from '../server/file-system.ts';
 import type { Name } from '../server/name.ts';
+import type { Notifier } from '../server/notifier.ts';
 import { errno, systemError } from '../sys/errors.ts';
 import { tick } from './clock.ts';
 import type { LowerNodes } from './lower-nodes.ts';
@@ -46,6 +47,8 @@ export class Union {
   readonly owner: Owner | undefined;
   readonly lowerTimeout: number;
   readonly writeback: boolean;
+  /** From the start of the session on. */
+  notify: Notifier | undefined;
   /** Inodes below this one may have been given out by an earlier server of the same mount. */
   readonly #inheritedBelow: number;
   readonly #counts = new Map<number, number>();
@@ -150,8 +153,8 @@ export class Union {
     return this.isLower(directory) ? this.lowerTimeout : forever;
   }
 
-  /** References given back. True when none is left. */
-  release(ino: number, count: number): boolean {
+  /** Takes references back that the kernel gives back. `unsure`: it may hold some that an earlier server gave. */
+  release(ino: number, count: number): 'held' | 'gone' | 'unsure' {
     let left: number;
     if (this.isLower(ino)) {
       left = this.lower.release(ino, count);
@@ -160,9 +163,18 @@ export class Union {
       if (left === 0) this.#counts.delete(ino);
       else this.#counts.set(ino, left);
     }
+    if (left > 0) return 'held';
     // The kernel gives back all at once when it lets an inode go (but for lost races over a reply, which give back one that
     // this server gave). So a count below zero tells that those of an earlier server are gone, too.
-    return left < 0 || (left === 0 && ino >= this.#inheritedBelow);
+    return left < 0 || ino >= this.#inheritedBelow ? 'gone' : 'unsure';
+  }
+
+  /**
+   * Has the kernel say whether it has the inode. For inodes without a name alone: it waits for one that it is just letting go,
+   * and with one that has a name that may take a write to us.
+   */
+  isUnknownToKernel(ino: number): boolean {
+    return this.notify?.invalidateNode(ino, -1, 0) === -errno.ENOENT;
   }
 
   /**

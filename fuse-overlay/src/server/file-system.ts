@@ -154,7 +154,10 @@ export interface SessionOptions {
 export interface FileSystem {
   readonly session?: SessionOptions;
 
-  /** After INIT (not after a takeover): the features that both sides have, and the way to tell the kernel things unasked. */
+  /**
+   * After INIT: the features that both sides have, and the way to tell the kernel things unasked. At a takeover, before the first
+   * request: the features are those that were asked for.
+   */
   init?(features: ReadonlySet<string>, notify: Notifier): void;
   /**
    * Called from the start on while no request waits, until it returns false: does a small piece (some 100 us) of work that

@@ -219,8 +219,7 @@ export class Session {
   }
 
   #takeOver(): void {
-    this.#initialised = true;
-    this.#extendedSetxattr = wantedFeatures(this.fs).has('SETXATTR_EXT');
+    this.#ready(wantedFeatures(this.fs));
     const result = this.notify.send(notifyCodes.RESEND, 0);
     if (result < 0) {
       this.#log(

@@ -3,13 +3,13 @@ import { cpSync, existsSync, readdirSync, rmSync, statSync, truncateSync } from 
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { FileType } from '../../src/index.ts';
+import { FileType, type Notifier } from '../../src/index.ts';
 import { Journal } from '../../src/overlay/upper/journal.ts';
 import { Random } from './random.ts';
 import type { UnionClient } from './union-client.ts';
 import { useUnion } from './use-union.ts';
 
-const { EEXIST, ENOENT } = constants.errno;
+const { EEXIST, ENOENT, ESTALE } = constants.errno;
 const bed = useUnion();
 
 test('a request that a dead server did and did not answer is not done again', () => {
@@ -59,6 +59,27 @@ test('after a crash of the machine sizes are those of the data files, and unsync
   expect(bed.client.attributes).toMatchObject({ size: 4, mtime: 77 });
   expect(bed.client.readAll(copied).toString()).toBe('root:x:0');
   expect(bed.client.readAll(synced).toString()).toBe('PS1=x');
+});
+
+test('after a takeover the kernel is asked whether a removed file is still open', () => {
+  const [open, closed] = [
+    bed.client.mknod(1, 'open', FileType.file | 0o644),
+    bed.client.mknod(1, 'closed', FileType.file | 0o644),
+  ];
+  for (const ino of [open, closed]) bed.client.write(ino, 0, Buffer.from('contents'));
+  bed.takeOver();
+  // As a kernel that holds one of them only.
+  const notify = { invalidateNode: (ino: number) => (ino === open ? 0 : -ENOENT) };
+  bed.client.fs.init(new Set(), notify as unknown as Notifier);
+  for (const name of ['open', 'closed']) {
+    const ino = bed.client.lookup(1, name);
+    bed.client.unlink(1, name);
+    bed.client.forget(ino, 1);
+  }
+  expect(bed.client.readAll(open).toString()).toBe('contents');
+  expect(bed.client.getattr(closed)).toBe(-ESTALE);
+  bed.client.forget(open, 1);
+  expect(bed.client.getattr(open)).toBe(-ESTALE);
 });
 
 test('data files without an inode are swept away', () => {

@@ -1,7 +1,8 @@
 import { parseRestart } from '../../oci/options/restart.ts';
 import { ANY, defineCommand } from '../command.ts';
-import { LIMIT_FLAGS, RESTART_FLAG } from '../container/container-flags.ts';
+import { CONTAINER_FLAGS, LIMIT_FLAGS, RESTART_FLAG } from '../container/container-flags.ts';
 import { limitUpdate } from '../container/resource-limits.ts';
+import { storageUpdate } from '../container/storage-options.ts';
 import { eachName } from '../each-name.ts';
 import type { Flag } from '../flags/flag.ts';
 import { decodeFlag } from '../flags/parse-flags.ts';
@@ -10,6 +11,10 @@ import { UsageError } from '../flags/usage-error.ts';
 const flags = {
   ...LIMIT_FLAGS,
   restart: RESTART_FLAG,
+  'storage-opt': {
+    ...CONTAINER_FLAGS['storage-opt'],
+    help: 'Quota of a FUSE writable layer: size=BYTES, inodes=NUMBER',
+  },
 } as const satisfies Record<string, Flag>;
 
 export const command = defineCommand({
@@ -18,12 +23,13 @@ export const command = defineCommand({
   flags,
   args: [1, ANY],
   run(context, values, names) {
-    if (Object.values(values).every((value) => value === undefined)) {
+    if (Object.values(values).every((value) => value === undefined || value.length === 0)) {
       throw new UsageError('you must provide one or more flags when using this command');
     }
-    const { restart, ...limits } = values;
+    const { restart, 'storage-opt': storage, ...limits } = values;
     const update = {
       limits: limitUpdate(limits),
+      ...(storage.length === 0 ? {} : { storage: storageUpdate(storage) }),
       ...(restart === undefined ? {} : { restart: decodeFlag(flags, 'restart', restart, parseRestart) }),
     };
     return eachName(context, names, async (container) => {

@@ -25,6 +25,7 @@ import { UsageError } from '../flags/usage-error.ts';
 import { CONTAINER_FLAGS } from './container-flags.ts';
 import { healthOptions } from './health-options.ts';
 import { resourceLimits } from './resource-limits.ts';
+import { storageOptions } from './storage-options.ts';
 
 export type ContainerFlags = FlagValues<typeof CONTAINER_FLAGS>;
 type FlagName = keyof ContainerFlags;
@@ -202,31 +203,4 @@ function labels(flags: ContainerFlags, cwd: string): Record<string, string> {
 function parseDnsServer(text: string): string {
   if (isIP(text) === 0) throw new InvalidInput(`${text} is not an ip address`);
   return text;
-}
-
-function storageOptions(values: readonly string[]): ContainerRequest['storage'] {
-  const storage: Draft<ContainerRequest['storage']> = { writable: 'auto' };
-  for (const text of values) decode('storage-opt', text, (each) => setStorageOption(storage, each));
-  return storage;
-}
-
-function setStorageOption(storage: Draft<ContainerRequest['storage']>, text: string): void {
-  const [, key, value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  switch (key) {
-    case 'writable':
-      if (value !== 'auto' && value !== 'kernel' && value !== 'fuse') {
-        throw new InvalidInput(`'${value}' has to be auto, kernel or fuse`);
-      }
-      storage.writable = value;
-      return;
-    case 'size':
-      storage.size = parseSize(value);
-      return;
-    case 'inodes':
-      if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidInput(`'${value}' is not a number of inodes`);
-      storage.inodes = Number(value);
-      return;
-    default:
-      throw new InvalidInput('it has to be writable=…, size=… or inodes=…');
-  }
 }

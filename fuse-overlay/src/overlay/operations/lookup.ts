@@ -16,9 +16,9 @@ export function lookup(union: Union, parent: number, name: Name, entry: Entry): 
 
 /** Unlinked files go with the kernel's last reference. */
 export function forget(union: Union, ino: number, count: number): void {
-  if (!union.release(ino, count)) return;
-  const inode = union.store.get(ino);
+  const left = union.release(ino, count);
+  const inode = left === 'held' ? undefined : union.store.get(ino);
   if (!inode) return;
-  if (inode.nlink === 0) union.store.drop(inode);
-  else union.store.files.closeFile(ino);
+  if (inode.nlink > 0) union.store.files.closeFile(ino);
+  else if (left === 'gone' || union.isUnknownToKernel(ino)) union.store.drop(inode);
 }
