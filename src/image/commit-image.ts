@@ -15,8 +15,8 @@ import { unpackedSize } from './store/unpacked-size.ts';
 import { updateIndex } from './store/update-index.ts';
 
 export interface ImageCommit {
-  /** The image config as a document (image-spec, config.md); `rootfs.diff_ids` are those of the layers. */
-  readonly config: object;
+  /** The image config as a document, or its bytes (image-spec, config.md); `rootfs.diff_ids` are those of the layers. */
+  readonly config: object | Buffer;
   /** Of all layers, lowest first: a base image's as its manifest has them, new ones as `storeLayer` and `addLayer` give them. */
   readonly layers: readonly Descriptor[];
   /** Names to give it, tags or digests; none makes an image without a name. */
@@ -34,12 +34,35 @@ export interface CommittedImage {
  * Makes an image of layers that the store has, and gives it its names: before that it does not exist, afterwards it can be run. The
  * caller has announced the addition (`beginAddition`) since before it stored or found the layers. Throws ImageError.
  */
-export async function commitImage({ layout }: ImageStore, commit: ImageCommit): Promise<CommittedImage> {
-  const configBytes = Buffer.from(JSON.stringify(commit.config));
-  const id = digestOf(configBytes);
-  const name = `image ${id}`;
-  const { diffIds } = parseImageConfig(configBytes, name);
+export async function commitImage(store: ImageStore, commit: ImageCommit): Promise<CommittedImage> {
+  const config = Buffer.isBuffer(commit.config) ? commit.config : Buffer.from(JSON.stringify(commit.config));
   const layers = commit.layers.map((layer) => ociDescriptor(layer));
+  const mediaType = mediaTypes.ociManifest;
+  const document = {
+    schemaVersion: 2,
+    mediaType,
+    config: { mediaType: mediaTypes.ociConfig, digest: digestOf(config), size: config.length },
+    layers,
+    ...(commit.annotations && { annotations: commit.annotations }),
+  };
+  const bytes = Buffer.from(JSON.stringify(document));
+  return enterImage(store, { manifest: { bytes, mediaType, layers }, config, references: commit.references });
+}
+
+export interface ImageDocuments {
+  readonly manifest: { readonly bytes: Buffer; readonly mediaType: string; readonly layers: readonly Descriptor[] };
+  readonly config: Buffer;
+  readonly references: readonly Reference[];
+}
+
+/** As `commitImage`, of an image whose documents there are already. */
+export async function enterImage(
+  { layout }: ImageStore,
+  { manifest: { bytes, mediaType, layers }, config, references }: ImageDocuments,
+): Promise<CommittedImage> {
+  const id = digestOf(config);
+  const name = `image ${id}`;
+  const { diffIds } = parseImageConfig(config, name);
   if (diffIds.length !== layers.length) {
     throw new ImageError('INVALID', `${name} has ${layers.length} layers, but its config lists ${diffIds.length}`);
   }
@@ -47,21 +70,12 @@ export async function commitImage({ layout }: ImageStore, commit: ImageCommit): 
     if (hasLayerList(layout, diffId) && hasBlob(layout, layers[index]!)) continue;
     throw new ImageError('DAMAGED', `Cannot make ${name}: its layer ${diffId} is not in the image store`);
   }
-  const manifestBytes = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      config: { mediaType: mediaTypes.ociConfig, digest: id, size: configBytes.length },
-      layers,
-      ...(commit.annotations && { annotations: commit.annotations }),
-    }),
-  );
-  const manifest = { mediaType: mediaTypes.ociManifest, digest: digestOf(manifestBytes), size: manifestBytes.length };
-  keepBlob(layout, configBytes);
-  keepBlob(layout, manifestBytes);
+  const manifest = { mediaType, digest: digestOf(bytes), size: bytes.length };
+  keepBlob(layout, config);
+  keepBlob(layout, bytes);
   mergeTree(layout, diffIds, layout.tree(manifest.digest), name);
   const entry = { ...manifest, unpackedSize: unpackedSize(layout, diffIds) };
-  const names = commit.references.map(canonicalReference);
+  const names = references.map(canonicalReference);
   await updateIndex(layout, (entries) => {
     if (names.length > 0) return names.reduce((current, each) => nameImage(current, entry, each), entries);
     return entries.some(({ digest }) => digest === manifest.digest) ? entries : [...entries, entry];

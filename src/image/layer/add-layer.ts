@@ -24,7 +24,7 @@ export async function addLayer(
     list.commit(temporary);
     return storeLayer(layout, listedEntries(temporary, layout.files), options);
   } catch (error) {
-    throw unpackError(describeFailure(error), shownAs);
+    throw unpackError(describeFailure(error), shownAs, 'read');
   } finally {
     rmSync(temporary, { force: true });
   }

@@ -11,10 +11,14 @@ export function describeFailure(error: unknown): UnpackFailure {
   };
 }
 
-/** The one line for the user. `layer`: as it is shown to them, by the start of its digest. */
-export function unpackError({ message, isArchive, code }: UnpackFailure, layer: string): ImageError {
-  if (isArchive) return new ImageError('INVALID', `Cannot unpack layer ${layer}: ${message}`);
-  return diskError(`Cannot unpack layer ${layer}`, message, code);
+/** The one line for the user. `shownAs`: a layer by the start of its digest, an archive by its file. */
+export function unpackError(
+  { message, isArchive, code }: UnpackFailure,
+  shownAs: string,
+  verb: 'unpack layer' | 'read' = 'unpack layer',
+): ImageError {
+  const action = `Cannot ${verb} ${shownAs}`;
+  return isArchive ? new ImageError('INVALID', `${action}: ${message}`) : diskError(action, message, code);
 }
 
 /** A failure of the disk or the file system. */
