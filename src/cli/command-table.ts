@@ -31,6 +31,7 @@ const diff = entry(
 const events = entry('Get real time events from the engine', () => import('./commands/events.ts'));
 const exec = entry('Execute a command in a running container', () => import('./commands/exec.ts'));
 const exportContainer = entry("Export a container's filesystem as a tar archive", () => import('./commands/export.ts'));
+const history = entry('Show the history of an image', () => import('./commands/history.ts'));
 const images = entry('List images', () => import('./commands/images.ts'));
 const importImage = entry(
   'Import the contents from a tarball to create a filesystem image',
@@ -38,6 +39,7 @@ const importImage = entry(
 );
 const info = entry('Display system-wide information', () => import('./commands/info.ts'));
 const kill = entry('Kill one or more running containers', () => import('./commands/kill.ts'));
+const load = entry('Load an image from a tar archive or STDIN', () => import('./commands/load.ts'));
 const login = entry('Authenticate to a registry', () => import('./commands/login.ts'));
 const logout = entry('Log out from a registry', () => import('./commands/logout.ts'));
 const logs = entry('Fetch the logs of a container', () => import('./commands/logs.ts'));
@@ -51,6 +53,10 @@ const restart = entry('Restart one or more containers', () => import('./commands
 const rm = entry('Remove one or more containers', () => import('./commands/rm.ts'));
 const rmi = entry('Remove one or more images', () => import('./commands/rmi.ts'));
 const run = entry('Create and run a new container from an image', () => import('./commands/run.ts'));
+const save = entry(
+  'Save one or more images to a tar archive (streamed to STDOUT by default)',
+  () => import('./commands/save.ts'),
+);
 const search = entry('Search a registry for images', () => import('./commands/search.ts'));
 const start = entry('Start one or more stopped containers', () => import('./commands/start.ts'));
 const stats = entry(
@@ -91,12 +97,14 @@ export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   diff,
   events,
   export: exportContainer,
+  history,
   import: importImage,
   inspect: entry(
     'Return low-level information on containers, images and volumes',
     () => import('./commands/inspect.ts'),
   ),
   kill,
+  load,
   login,
   logout,
   logs,
@@ -107,6 +115,7 @@ export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   restart,
   rm,
   rmi,
+  save,
   search,
   start,
   stats,
@@ -156,13 +165,21 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
     summary: 'Manage images',
     commands: {
       build,
+      history,
       import: importImage,
       inspect: entry('Display detailed information on one or more images', () => import('./commands/image-inspect.ts')),
+      load,
       ls: images,
+      prune: entry('Remove unused images', () => import('./commands/image-prune.ts')),
       pull,
       push,
       rm: rmi,
+      save,
       tag,
+      verify: entry(
+        'Compare images with their digests, and mend what is damaged',
+        () => import('./commands/image-verify.ts'),
+      ),
     },
   },
   system: {
@@ -172,6 +189,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
         'Start the containers whose restart policy wants them to run',
         () => import('./commands/system-boot.ts'),
       ),
+      df: entry('Show disk usage', () => import('./commands/system-df.ts')),
       'disable-boot': entry('Undo "trun system enable-boot"', () => import('./commands/system-disable-boot.ts')),
       'enable-boot': entry(
         'Have containers with a restart policy come back after a reboot',

@@ -8,21 +8,21 @@ import type { Holder } from '../holder/holder.ts';
 import type { ContainerChange } from '../image/layer/container-changes.ts';
 import type { NewLayer } from '../image/layer/store-layer.ts';
 import { startInside, type InsideProcess } from '../inside/start-inside.ts';
-import type { LayerTask } from './layer-process/task.ts';
+import type { ReadTask } from './layer-process/task.ts';
 import type { LayerArchive, ReadContext, StoreRequest, WritableLayer } from './writable-layer.ts';
 
 type Reading = Pick<WritableLayer, 'changes' | 'archive' | 'store'>;
 
 /** `folder`: the layer's, in that of its container. */
-export function layerReading(kind: LayerTask['upper']['kind'], folder: string): Reading {
-  function start(context: ReadContext, task: Omit<LayerTask, 'upper' | 'lower' | 'mountPoints'>): Promise<Output> {
+export function layerReading(kind: ReadTask['upper']['kind'], folder: string): Reading {
+  function start(context: ReadContext, task: Omit<ReadTask, 'upper' | 'lower' | 'mountPoints'>): Promise<Output> {
     const argument = JSON.stringify({
       ...task,
       upper: { kind, path: `${context.folder}/${folder}` },
       lower: context.lower,
       // In a whole file system they are places to mount at, as everywhere.
       mountPoints: task.operation === 'whole' ? [] : (context.mountPoints ?? RUNTIME_MOUNT_POINTS),
-    } satisfies LayerTask);
+    } satisfies ReadTask);
     return kind === 'kernel' ? startAsRoot(context.holder, argument) : Promise.resolve(startAsUser(argument));
   }
   return {

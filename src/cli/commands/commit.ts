@@ -13,17 +13,23 @@ export const command = defineCommand({
     pause: { kind: 'boolean', short: 'p', preset: true, help: 'Pause container during commit' },
   },
   args: [1, 2],
-  async run(context, { author, change, message }, [name, target]) {
+  async run(context, { author, change, message, pause }, [name, target]) {
     const paths = context.paths();
     const container = findContainer(paths, name!);
     const reference = target === undefined ? undefined : withDefaultTag(parseReference(target));
-    const { id } = await commitContainer(paths, container, {
-      changes: change,
-      ...(reference === undefined ? {} : { reference }),
-      ...(author === undefined ? {} : { author }),
-      ...(message === undefined ? {} : { message }),
-    });
-    context.print(id);
+    const isPaused = pause && container.state.status === 'running' && container.state.paused !== true;
+    if (isPaused) await context.ask('pause', { container: container.config.id });
+    try {
+      const { id } = await commitContainer(paths, container, {
+        changes: change,
+        ...(reference === undefined ? {} : { reference }),
+        ...(author === undefined ? {} : { author }),
+        ...(message === undefined ? {} : { message }),
+      });
+      context.print(id);
+    } finally {
+      if (isPaused) await context.ask('unpause', { container: container.config.id });
+    }
     return 0;
   },
 });

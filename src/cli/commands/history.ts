@@ -28,7 +28,11 @@ export const command = defineCommand({
     format: { kind: 'text', help: FORMAT_HELP },
     human: { kind: 'boolean', short: 'H', preset: true, help: 'Print sizes and dates in human readable format' },
     'no-trunc': { kind: 'boolean', help: "Don't truncate output" },
-    platform: { kind: 'text', help: 'Show history for the given platform', unsupported: 'an image here has one platform' },
+    platform: {
+      kind: 'text',
+      help: 'Show history for the given platform',
+      unsupported: 'an image here has one platform',
+    },
     quiet: { kind: 'boolean', short: 'q', help: 'Only show image IDs' },
   },
   args: [1, 1],

@@ -19,7 +19,8 @@ export const command = defineCommand({
   },
   args: [1, ANY],
   async run(context, { format, output: path }, names) {
-    if (!formats.includes(format)) throw new InvalidInput(`invalid format ${format}: it has to be ${formats.join(' or ')}`);
+    if (!formats.includes(format))
+      throw new InvalidInput(`invalid format ${format}: it has to be ${formats.join(' or ')}`);
     const store = openImageStore(context.paths().images, { env: context.env });
     for (const name of names) resolveImage(store, name);
     const output = openArchiveOutput(context, path);

@@ -2,7 +2,16 @@
  * The members of an image archive, spooled: archives come as streams, and what says what the members are may come last. Each member
  * lies in a file of a number of its own, so that names lead nowhere; they are keys of a map.
  */
-import { closeSync, constants, createReadStream, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join, posix } from 'node:path';
 import { Digester, type Digest } from '../digest.ts';
 import { ImageError } from '../image-error.ts';
@@ -89,7 +98,8 @@ export class ArchiveFiles implements TarSink, Disposable {
   /** A small member whole. */
   read(name: string, limit = MANIFEST_LIMIT): Buffer {
     const file = this.get(name);
-    if (file.size > limit) throw new ImageError('INVALID', `The archive's ${JSON.stringify(name)} is over ${limit} bytes`);
+    if (file.size > limit)
+      throw new ImageError('INVALID', `The archive's ${JSON.stringify(name)} is over ${limit} bytes`);
     return readFileSync(file.path);
   }
 

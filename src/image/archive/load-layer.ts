@@ -1,6 +1,15 @@
 /** One layer of an archive into the store. */
 import { randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream, linkSync, openSync, readSync, closeSync, rmSync, renameSync } from 'node:fs';
+import {
+  createReadStream,
+  createWriteStream,
+  linkSync,
+  openSync,
+  readSync,
+  closeSync,
+  rmSync,
+  renameSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

@@ -34,6 +34,8 @@ export async function* saveImages(
 ): AsyncGenerator<Buffer> {
   const images = chooseImages(store, texts);
   const writer = new ArchiveWriter(store);
+  // Some unpackers give directories that no entry states to root, which an ordinary user cannot.
+  for (const path of ['blobs', 'blobs/sha256']) yield encodeTarEntry(archiveEntry('directory', path, 0o755, 0));
   yield* writer.bytes('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
   const manifests: object[] = [];
   const items: object[] = [];
@@ -128,7 +130,10 @@ class ArchiveWriter {
   }
 
   /** A blob that is checked while it goes. */
-  async *stream({ digest, size }: Pick<Descriptor, 'digest' | 'size'>, open: () => AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  async *stream(
+    { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+    open: () => AsyncIterable<Buffer>,
+  ): AsyncGenerator<Buffer> {
     if (this.#written.has(digest)) return;
     this.#written.add(digest);
     yield header(blobName(digest), size);
@@ -170,11 +175,12 @@ class ArchiveWriter {
 }
 
 function header(path: string, size: number): Buffer {
-  const entry: TarEntry = {
-    type: 'file',
-    path: Buffer.from(path),
-    linkPath: Buffer.alloc(0),
-    ...{ mode: 0o644, uid: 0, gid: 0, size, mtime: 0, mtimeNsec: 0, major: 0, minor: 0, xattrs: [] },
+  return encodeTarEntry(archiveEntry('file', path, 0o644, size));
+}
+
+function archiveEntry(type: TarEntry['type'], path: string, mode: number, size: number): TarEntry {
+  return {
+    ...{ type, path: Buffer.from(path), linkPath: Buffer.alloc(0), mode, size },
+    ...{ uid: 0, gid: 0, mtime: 0, mtimeNsec: 0, major: 0, minor: 0, xattrs: [] },
   };
-  return encodeTarEntry(entry);
 }

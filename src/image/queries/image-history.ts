@@ -1,7 +1,6 @@
 import { readLayerList } from 'fuse-overlay';
 import type { ImageStore } from '../image-store.ts';
 import { hasLayerList } from '../store/durability.ts';
-import type { StoreLayout } from '../store/layout.ts';
 import type { Digest } from '../digest.ts';
 import { resolveImage } from './list-images.ts';
 
@@ -28,19 +27,20 @@ export function imageHistory(store: ImageStore, text: string): HistoryLine[] {
       ...(entry.created !== undefined && { created: entry.created }),
       createdBy: entry.createdBy ?? '',
       comment: entry.comment ?? '',
-      size: diffId === undefined ? 0 : layerSize(store.layout, diffId),
+      size: diffId === undefined ? 0 : readLayerSize(store, diffId),
       tags: [],
     };
   });
   for (const diffId of layers) {
-    lines.push({ createdBy: '', comment: '', size: layerSize(store.layout, diffId), tags: [] });
+    lines.push({ createdBy: '', comment: '', size: readLayerSize(store, diffId), tags: [] });
   }
   const last = lines.pop();
   if (last) lines.push({ ...last, id: image.id, tags: image.repoTags });
   return lines.reverse();
 }
 
-function layerSize(layout: StoreLayout, diffId: Digest): number {
+/** Bytes of a layer's files; 0 where it is not unpacked. */
+export function readLayerSize({ layout }: ImageStore, diffId: Digest): number {
   if (!hasLayerList(layout, diffId)) return 0;
   let size = 0;
   for (const entry of readLayerList(layout.layerList(diffId))) size += entry.size;

@@ -138,7 +138,11 @@ async function mend(store: ImageStore, image: StoredImage, damage: Damage): Prom
   if (damage.blobs.length > 0) await fetchAgain(store, image);
 }
 
-async function unpackAgain({ layout, limits }: ImageStore, image: StoredImage, diffIds: readonly Digest[]): Promise<void> {
+async function unpackAgain(
+  { layout, limits }: ImageStore,
+  image: StoredImage,
+  diffIds: readonly Digest[],
+): Promise<void> {
   await using unpackers = new UnpackerPool();
   for (const diffId of diffIds) {
     const layer = image.manifest.layers[image.config.diffIds.indexOf(diffId)]!;

@@ -9,6 +9,7 @@ import type { Digest } from '../digest.ts';
 import type { ImageStore } from '../image-store.ts';
 import { allEntries, indexedImages, type IndexedImage } from '../queries/stored-images.ts';
 import { parseReference } from '../reference.ts';
+import { readImageRecord } from './image-record.ts';
 import type { StoreLayout } from './layout.ts';
 import type { LiveSet } from './live-set.ts';
 import { addPinned } from './pins.ts';
@@ -25,13 +26,16 @@ export interface StoreUsage {
   readonly images: readonly ImageUsage[];
   /** Bytes of all files that some image needs, each once. */
   readonly imageBytes: number;
+  /** Of those, what no image in use needs. */
+  readonly unusedBytes: number;
   /** What is kept for no image alone: a build cache. */
   readonly pinned: { readonly count: number; readonly bytes: number };
   /** What nobody needs: downloads that can go on, layers of pulls that failed. */
   readonly leftoverBytes: number;
 }
 
-export function storeUsage(store: ImageStore): StoreUsage {
+/** @param isUsed whether an image may not go */
+export function storeUsage(store: ImageStore, isUsed: (id: Digest) => boolean = () => false): StoreUsage {
   const { layout } = store;
   const users = new Map<string, number>();
   const sizes = new Map<string, number>();
@@ -54,12 +58,19 @@ export function storeUsage(store: ImageStore): StoreUsage {
     return { id, size, shared };
   });
   const imageBytes = sum(users.keys(), sizeOf);
+  const kept = new Set(needs.flatMap(({ id, paths }) => (isUsed(id) ? [...paths] : [])));
+  for (const path of pinnedPaths(layout)) kept.add(path);
+  const unusedBytes = sum(
+    [...users.keys()].filter((path) => !kept.has(path)),
+    sizeOf,
+  );
   const pinned = new Set([...pinnedPaths(layout)].filter((path) => !users.has(path)));
   const pinnedBytes = sum(pinned, sizeOf);
   const all = sum(storeFiles(layout), sizeOf);
   return {
     images,
     imageBytes,
+    unusedBytes,
     pinned: { count: readdirSync(layout.pins).filter((name) => !name.endsWith('.tmp')).length, bytes: pinnedBytes },
     leftoverBytes: Math.max(all - imageBytes - pinnedBytes, 0),
   };
@@ -71,17 +82,21 @@ function sum(paths: Iterable<string>, sizeOf: (path: string) => number): number 
   return bytes;
 }
 
-/** Every file that an image needs, each once. */
+/** Every file that an image needs, each once: the same config may have come by several manifests. */
 function imagePaths(layout: StoreLayout, { record, entries }: IndexedImage): Set<string> {
   const paths = new Set<string>();
-  const { manifest, config } = record;
+  const manifests = new Map([[record.manifestDigest, record]]);
   for (const { digest, name } of entries) {
-    paths.add(layout.blob(digest)).add(layout.tree(digest));
+    if (!manifests.has(digest)) manifests.set(digest, readImageRecord(layout, digest));
     const listed = name?.includes('@') === true ? digestOfName(name) : undefined;
     if (listed) paths.add(layout.blob(listed));
   }
-  for (const { digest } of [manifest.config, ...manifest.layers]) paths.add(layout.blob(digest));
-  for (const diffId of config.diffIds) addLayerPaths(layout, paths, diffId);
+  for (const { manifest, manifestDigest } of manifests.values()) {
+    paths.add(layout.tree(manifestDigest));
+    for (const { digest } of [{ digest: manifestDigest }, manifest.config, ...manifest.layers])
+      paths.add(layout.blob(digest));
+  }
+  for (const diffId of record.config.diffIds) addLayerPaths(layout, paths, diffId);
   return paths;
 }
 

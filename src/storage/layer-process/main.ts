@@ -20,7 +20,8 @@ import { layerTar } from '../../image/layer/layer-tar.ts';
 import { layerXattrs } from '../../image/layer/layer-xattrs.ts';
 import { storeLayer } from '../../image/layer/store-layer.ts';
 import { StoreLayout } from '../../image/store/layout.ts';
-import type { LayerTask } from './task.ts';
+import { folderSize } from './folder-size.ts';
+import type { LayerTask, ReadTask } from './task.ts';
 
 const task = JSON.parse(process.argv[2]!) as LayerTask;
 
@@ -33,38 +34,43 @@ try {
   process.exitCode = 1;
 }
 
-function perform({ operation, store, latest }: LayerTask): void {
+function perform(given: LayerTask): void {
+  if (given.operation === 'measure') write(Buffer.from(JSON.stringify(given.folders.map(folderSize))));
+  else read(given);
+}
+
+function read(task: ReadTask): void {
+  const { operation, store, latest } = task;
   switch (operation) {
     case 'changes':
-      for (const { kind, path } of containerChanges(entries(false))) {
+      for (const { kind, path } of containerChanges(entries(task, false))) {
         write(Buffer.concat([Buffer.from(`${kind} `), path, Buffer.from([0])]));
       }
       return;
     case 'tar':
     case 'whole':
-      for (const piece of layerTar(entries(operation === 'whole'))) write(piece);
+      for (const piece of layerTar(entries(task, operation === 'whole'))) write(piece);
       return;
     case 'store': {
       const options = { consume: store!.consume, ...(latest !== undefined && { latest }) };
-      write(Buffer.from(JSON.stringify(storeLayer(new StoreLayout(store!.root), entries(false), options))));
+      write(Buffer.from(JSON.stringify(storeLayer(new StoreLayout(store!.root), entries(task, false), options))));
     }
   }
 }
 
 /** With the attributes that a layer may have. */
-function* entries(whole: boolean): Generator<LayerExport> {
-  using files = openFiles();
-  for (const each of read(files.fd, whole)) yield { ...each, entry: layerXattrs(each.entry) };
+function* entries(task: ReadTask, whole: boolean): Generator<LayerExport> {
+  using files = openFiles(task);
+  for (const each of readLayer(task, files.fd, whole)) yield { ...each, entry: layerXattrs(each.entry) };
 }
 
-function openFiles(): { fd: number } & Disposable {
-  const { content } = task.lower;
+function openFiles({ lower: { content } }: ReadTask): { fd: number } & Disposable {
   if (content.kind !== 'tree') return { fd: -1, [Symbol.dispose]: () => undefined };
   const fd = openSync(content.files, 'r');
   return { fd, [Symbol.dispose]: () => closeSync(fd) };
 }
 
-function read(files: number, whole: boolean): Generator<LayerExport> {
+function readLayer(task: ReadTask, files: number, whole: boolean): Generator<LayerExport> {
   const { upper, lower: below } = task;
   const { content } = below;
   const lower: LowerLayer =

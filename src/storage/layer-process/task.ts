@@ -1,7 +1,15 @@
 /** What the process that reads a writable layer is asked to do. Paths are the host's. */
 import type { Lower } from '../writable-layer.ts';
 
-export interface LayerTask {
+export type LayerTask = ReadTask | MeasureTask;
+
+/** Bytes of all files below each folder, as a JSON list to stdout. */
+export interface MeasureTask {
+  readonly operation: 'measure';
+  readonly folders: readonly string[];
+}
+
+export interface ReadTask {
   /**
    * `changes`: a letter, a space, a path and a NUL for each, to stdout. `tar`: an OCI layer archive to stdout. `whole`: the
    * whole file system as an archive. `store`: the layer into the image store, its description as JSON to stdout.
