@@ -21,6 +21,7 @@ export type {
   GatewayOptions,
   GatewayStats,
   Member,
+  OutwardFlow,
   PublishOptions,
   PublishedPort,
   Question,

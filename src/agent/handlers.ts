@@ -2,13 +2,20 @@
 import { bootContainers } from '../engine/boot.ts';
 import { recordContainerEvent } from '../engine/container-event.ts';
 import { runBuildStep } from '../engine/build-step.ts';
-import { createContainer, checkName } from '../engine/create.ts';
-import { findContainer, listContainers, readContainer } from '../engine/container.ts';
-import { saveConfig, type EngineContext } from '../engine/context.ts';
+import { createContainer } from '../engine/create.ts';
+import { findContainer, readContainer } from '../engine/container.ts';
+import type { EngineContext } from '../engine/context.ts';
 import { dryRun } from '../engine/dry-run.ts';
 import { EngineError } from '../engine/engine-error.ts';
 import { execInContainer, type ExecFds } from '../engine/exec.ts';
 import { imageMountKey } from '../engine/lower.ts';
+import {
+  connectNetwork,
+  createNetwork,
+  disconnectNetwork,
+  removeNetwork,
+  renameContainer,
+} from '../engine/networks.ts';
 import { pauseContainer, unpauseContainer } from '../engine/pause.ts';
 import { removeContainer } from '../engine/remove.ts';
 import type { ConsoleSize, RequestName, Requests } from '../engine/requests.ts';
@@ -103,15 +110,7 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   },
 
   async rename(context, { container, name }, connection) {
-    const { id } = findContainer(context.paths, container).config;
-    await context.exclusive(id, () => {
-      const { folder, config } = findContainer(context.paths, id);
-      checkName(name, new Map(listContainers(context.paths).map((each) => [each.config.name, each.config.id])));
-      const renamed = { ...config, name: name.replace(/^\//, '') };
-      saveConfig(folder, renamed);
-      recordContainerEvent(context, renamed, 'rename', { oldName: `/${config.name}` });
-      return Promise.resolve();
-    });
+    await renameContainer(context, container, name);
     connection.say({ result: {} });
   },
 
@@ -145,6 +144,25 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
 
   async removeVolume(context, { name, force }, connection) {
     await removeVolume(context.paths, await context.holder(), name, force);
+    connection.say({ result: {} });
+  },
+
+  async createNetwork(context, { request }, connection) {
+    connection.say({ result: await createNetwork(context, request) });
+  },
+
+  async removeNetwork(context, { name, force }, connection) {
+    await removeNetwork(context, name, force);
+    connection.say({ result: {} });
+  },
+
+  async connectNetwork(context, { container, attachment }, connection) {
+    await connectNetwork(context, container, attachment);
+    connection.say({ result: {} });
+  },
+
+  async disconnectNetwork(context, { network, container, force }, connection) {
+    await disconnectNetwork(context, network, container, force);
     connection.say({ result: {} });
   },
 

@@ -100,7 +100,7 @@ export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   history,
   import: importImage,
   inspect: entry(
-    'Return low-level information on containers, images and volumes',
+    'Return low-level information on containers, images, networks and volumes',
     () => import('./commands/inspect.ts'),
   ),
   kill,
@@ -182,6 +182,21 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
       ),
     },
   },
+  network: {
+    summary: 'Manage networks',
+    commands: {
+      connect: entry('Connect a container to a network', () => import('./commands/network-connect.ts')),
+      create: entry('Create a network', () => import('./commands/network-create.ts')),
+      disconnect: entry('Disconnect a container from a network', () => import('./commands/network-disconnect.ts')),
+      inspect: entry(
+        'Display detailed information on one or more networks',
+        () => import('./commands/network-inspect.ts'),
+      ),
+      ls: entry('List networks', () => import('./commands/network-ls.ts')),
+      prune: entry('Remove all unused networks', () => import('./commands/network-prune.ts')),
+      rm: entry('Remove one or more networks', () => import('./commands/network-rm.ts')),
+    },
+  },
   system: {
     summary: 'Manage trun',
     commands: {
@@ -219,6 +234,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
 const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   container: { list: 'ls', ps: 'ls', remove: 'rm' },
   image: { list: 'ls', remove: 'rm' },
+  network: { list: 'ls', remove: 'rm' },
   volume: { list: 'ls', remove: 'rm' },
 };
 

@@ -1,5 +1,6 @@
 /**
- * A container on disk: `containers/<id>/config.json` is what was asked for and changes by `rename` and `update` alone;
+ * A container on disk: `containers/<id>/config.json` is what was asked for and changes by `rename`, `update` and `network
+ * connect` alone;
  * `state.json` is what has become of it. The agent alone writes them; everybody reads them.
  */
 import { readdirSync } from 'node:fs';
@@ -17,6 +18,24 @@ import type { ProcessIdentity } from '../sys/process-identity.ts';
 import { EngineError } from './engine-error.ts';
 import type { LogLimits } from './log-writer.ts';
 
+/** What a container is to be on a network. */
+export interface NetworkAttachment {
+  readonly network: string;
+  /** Names beside its own. */
+  readonly aliases?: readonly string[];
+  /** Certain addresses, as text. */
+  readonly address?: string;
+  readonly address6?: string;
+  readonly mac?: string;
+  /** `--link`: alias -> container. */
+  readonly links?: Readonly<Record<string, string>>;
+}
+
+export interface ExposedPort {
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
 /** Everything that `run` and `create` say about a container. */
 export interface ContainerRequest {
   /** As the user wrote it: a reference, an id, or `host`. */
@@ -28,8 +47,12 @@ export interface ContainerRequest {
   readonly mounts: readonly ContainerMount[];
   readonly ports: readonly PublishedPort[];
   readonly publishAll: boolean;
-  /** `bridge`, `none`, `host`, `container:NAME`, or a network's name. */
+  /** Ports that `publishAll` publishes beside the image's. */
+  readonly exposed?: readonly ExposedPort[];
+  /** `bridge`, `none`, `host`, `container:NAME`, or a network's name: the first, where there are several. */
   readonly network: string;
+  /** All networks, with what was asked for on each. Absent: `network` alone. */
+  readonly networks?: readonly NetworkAttachment[];
   readonly extraHosts: readonly { readonly address: string; readonly names: readonly string[] }[];
   readonly dns: {
     readonly servers: readonly string[];
@@ -76,6 +99,23 @@ export interface ContainerConfig {
   /** Of the request or, where that has none, of the image. */
   readonly stopSignal?: string;
   readonly health?: HealthCheck;
+  /** Its networks, as `network connect` and `disconnect` have made them. Absent: the request's. */
+  readonly networks?: readonly NetworkAttachment[];
+}
+
+/** A container's place on a network while it runs. Empty strings and zero where there is no such thing. */
+export interface EndpointState {
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  /** Name of its interface. */
+  readonly interface: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
+  readonly address6: string;
+  readonly prefixLength6: number;
+  readonly gateway6: string;
+  readonly mac: string;
 }
 
 /** `restarting`: it has ended, and its restart policy will start it again in a while. */
@@ -111,11 +151,10 @@ export interface ContainerState {
   /** Bytes of the log's index at its last start: where its output begins. */
   readonly logStart: number;
   readonly network?: {
-    readonly address: string;
-    readonly prefixLength: number;
-    readonly gateway: string;
-    readonly mac: string;
-    readonly endpoint: string;
+    /** By network, in the order in which they were joined. */
+    readonly endpoints: Readonly<Record<string, EndpointState>>;
+    /** The network that its default route goes to and its ports are published on; absent: none. */
+    readonly outward?: string;
     readonly ports: readonly {
       readonly protocol: 'tcp' | 'udp';
       readonly hostAddress: string;

@@ -9,20 +9,14 @@ import { resolveHealthCheck } from '../oci/options/health.ts';
 import { containerCapabilities } from '../oci/image-to-spec.ts';
 import { probeKernelOverlay, writableLayer } from '../storage/probe.ts';
 import type { WritableKind } from '../storage/writable-layer.ts';
-import {
-  findContainer,
-  listContainers,
-  type Container,
-  type ContainerConfig,
-  type ContainerRequest,
-} from './container.ts';
+import { listContainers, type Container, type ContainerConfig, type ContainerRequest } from './container.ts';
 import { recordContainerEvent } from './container-event.ts';
 import { saveConfig, saveState, type EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
 import { fillVolume } from './fill-volume.ts';
 import { findLower, findSource, type Source } from './lower.ts';
 import { generateName } from './names.ts';
-import { findDriver } from './networking.ts';
+import { checkNetworks } from './check-networks.ts';
 import { createVolume, readVolume } from './volumes.ts';
 
 /** Docker's rule for names. */
@@ -38,7 +32,7 @@ export async function createContainer(context: EngineContext, request: Container
   const name = chooseName(context, request.name);
   const id = randomBytes(32).toString('hex');
   const writable = await chooseWritable(context, request);
-  await checkNetwork(context, request);
+  const networks = checkNetworks(paths, request);
 
   const config: ContainerConfig = {
     version: 1,
@@ -52,6 +46,7 @@ export async function createContainer(context: EngineContext, request: Container
     volumes: provideVolumes(context, request, source),
     ...(stopSignal === undefined ? {} : { stopSignal }),
     ...(health === undefined ? {} : { health }),
+    ...(networks === undefined ? {} : { networks }),
   };
   if (source.image !== undefined) await fillVolumes(context, config);
   const folder = join(paths.containers, id);
@@ -128,11 +123,6 @@ export async function chooseWritable(context: EngineContext, { storage }: Contai
     'UNSUPPORTED',
     `This host cannot give a kernel writable layer (${reason}); use --storage-opt writable=fuse`,
   );
-}
-
-async function checkNetwork(context: EngineContext, { network }: ContainerRequest): Promise<void> {
-  if (network.startsWith('container:')) findContainer(context.paths, network.slice('container:'.length));
-  else await findDriver(context, network);
 }
 
 async function fillVolumes(context: EngineContext, config: ContainerConfig): Promise<void> {

@@ -48,7 +48,7 @@ export async function dryRun(context: EngineContext, request: ContainerRequest):
         : { kind: 'folder', path: mountPoint },
     networking: {
       namespace: { kind: request.network === 'host' ? 'host' : 'new' },
-      endpoint: undefined,
+      configure: undefined,
       etcFolder: folder,
     },
     cgroup: undefined,

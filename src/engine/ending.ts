@@ -18,6 +18,7 @@ import {
   retainedSocketName,
   takeRetainedMonitor,
 } from './monitor-link.ts';
+import { leaveNetworks, recoverNetworks } from './networking.ts';
 import { removeContainer, sweepRemoved } from './remove.ts';
 import { restartDelay, restartsAfter } from './restart-policy.ts';
 import { readExit, RunningContainer, type Exit } from './running-container.ts';
@@ -124,7 +125,7 @@ async function finish(context: EngineContext, id: string, exit: Exit): Promise<C
   if (finished.oomKilled === true) recordContainerEvent(context, config, 'oom');
   const seconds = startedAt === undefined ? 0 : Math.floor((finishedAt.getTime() - Date.parse(startedAt)) / 1000);
   recordContainerEvent(context, config, 'die', { exitCode: String(exit.exitCode), execDuration: String(seconds) });
-  await attempt('leave its network', () => leaveNetwork(context, container));
+  await attempt('leave its network', () => leaveNetworks(context, container));
   await attempt('release its file system', async () =>
     writableLayer(config.writable).release({ paths, holder: await context.holder(), id, folder }),
   );
@@ -147,11 +148,6 @@ function nextStep(
   const delay = restartDelay(restarts?.delay, lasted);
   const due = new Date(now.getTime() + delay).toISOString();
   return { status: 'restarting', restarts: { count: count + 1, delay, due } };
-}
-
-async function leaveNetwork(context: EngineContext, { config }: Container): Promise<void> {
-  const { network } = config.request;
-  if (!network.startsWith('container:')) await (await context.networks()).driver(network).detach(config.id);
 }
 
 /**
@@ -224,25 +220,6 @@ function dismissMonitors(context: EngineContext): void {
       dismissMonitor(context.paths, name);
     } catch (error) {
       context.log(`monitor ${name}: ${(error as Error).message}`);
-    }
-  }
-}
-
-async function recoverNetworks(context: EngineContext): Promise<void> {
-  const containers = new Map<string, Map<string, boolean>>();
-  for (const { config, state } of listContainers(context.paths)) {
-    const { network } = config.request;
-    if (network.startsWith('container:')) continue;
-    const members = containers.get(network) ?? new Map<string, boolean>();
-    containers.set(network, members.set(config.id, state.status === 'running'));
-  }
-  if (containers.size === 0) return;
-  const networks = await context.networks();
-  for (const [network, members] of containers) {
-    try {
-      await networks.driver(network).recover(members);
-    } catch (error) {
-      context.log(`network ${network}: ${(error as Error).message}`);
     }
   }
 }

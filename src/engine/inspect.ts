@@ -5,6 +5,7 @@ import type { DeviceNumber } from '../oci/options/device-rate.ts';
 import type { HealthCheck } from '../oci/options/health.ts';
 import { type Container, shownStatus } from './container.ts';
 import { NEW_HEALTH, readHealth } from './health.ts';
+import { networkSettings } from './inspect-networks.ts';
 import { volumeData } from './volumes.ts';
 
 /** Docker's "never". */
@@ -58,12 +59,19 @@ export function inspectContainer(paths: StatePaths, container: Container): objec
       Image: request.image,
       WorkingDir: request.options.workdir ?? '',
       Entrypoint: request.options.entrypoint === undefined ? null : [request.options.entrypoint],
+      ...(request.exposed === undefined
+        ? {}
+        : {
+            ExposedPorts: Object.fromEntries(
+              request.exposed.map(({ containerPort, protocol }) => [`${containerPort}/${protocol}`, {}]),
+            ),
+          }),
       Labels: request.labels,
       ...(config.stopSignal === undefined ? {} : { StopSignal: config.stopSignal }),
       ...(config.health === undefined ? {} : { Healthcheck: healthcheck(config.health) }),
       ...(request.stopTimeout === undefined ? {} : { StopTimeout: request.stopTimeout }),
     },
-    NetworkSettings: networkSettings(container),
+    NetworkSettings: networkSettings(paths, container),
   };
 }
 
@@ -198,30 +206,5 @@ function volumeMount(paths: StatePaths, name: string, target: string, writable: 
     Mode: 'z',
     RW: writable,
     Propagation: '',
-  };
-}
-
-function networkSettings({ config: { request, id }, state }: Container): object {
-  const network = state.status === 'running' ? state.network : undefined;
-  const ports: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const { containerPort, protocol, hostAddress, hostPort } of network?.ports ?? []) {
-    (ports[`${containerPort}/${protocol}`] ??= []).push({ HostIp: hostAddress, HostPort: String(hostPort) });
-  }
-  const endpoint = {
-    IPAMConfig: null,
-    MacAddress: network?.mac ?? '',
-    EndpointID: network?.endpoint ?? '',
-    Gateway: network?.gateway ?? '',
-    IPAddress: network?.address ?? '',
-    IPPrefixLen: network?.prefixLength ?? 0,
-  };
-  return {
-    SandboxID: id,
-    Ports: ports,
-    Gateway: endpoint.Gateway,
-    IPAddress: endpoint.IPAddress,
-    IPPrefixLen: endpoint.IPPrefixLen,
-    MacAddress: endpoint.MacAddress,
-    Networks: request.network.startsWith('container:') ? {} : { [request.network]: endpoint },
   };
 }

@@ -25,7 +25,7 @@ export interface LaunchParts {
   readonly holder: Holder;
   readonly lower: Lower;
   readonly root: RootSource;
-  readonly networking: Pick<Networking, 'namespace' | 'endpoint' | 'etcFolder'>;
+  readonly networking: Pick<Networking, 'namespace' | 'configure' | 'etcFolder'>;
   readonly cgroup: ContainerCgroup | undefined;
   readonly consoleSize: ConsoleSize | undefined;
 }
@@ -48,7 +48,7 @@ export async function launchInput(context: EngineContext, parts: LaunchParts): P
   const seccomp = seccompFilter(container);
   const socket = monitorSocket(paths, config.id);
   mkdirSync(socket.folder, { recursive: true, mode: 0o700 });
-  const { endpoint } = networking;
+  const { configure } = networking;
   return {
     spec,
     root,
@@ -56,7 +56,7 @@ export async function launchInput(context: EngineContext, parts: LaunchParts): P
     holderPid: holder.process.pid,
     map: holder.map,
     network: networking.namespace,
-    ...(endpoint === undefined ? {} : { configureNetwork: (plan) => endpoint.configure(plan) }),
+    ...(configure === undefined ? {} : { configureNetwork: configure }),
     ...(seccomp === undefined ? {} : { seccomp }),
     ...(cgroup === undefined ? {} : { cgroupProcs: cgroup.procsPath }),
     init: config.request.init,

@@ -7,7 +7,7 @@ import { recordContainerEvent } from './container-event.ts';
 import type { EngineContext } from './context.ts';
 import { readJson } from '../state/atomic-file.ts';
 import { EngineError } from './engine-error.ts';
-import { findDriver } from './networking.ts';
+import { leaveNetworksForGood } from './networking.ts';
 import { killAndWait } from './stop.ts';
 import { readVolume, removeVolume } from './volumes.ts';
 
@@ -59,20 +59,10 @@ async function condemn(context: EngineContext, id: string): Promise<'running' | 
   const container = readContainer(paths, id);
   if (container === undefined) return 'gone';
   if (context.running.has(id) || container.state.status === 'restarting') return 'running';
-  const { network } = container.config.request;
-  if (!network.startsWith('container:')) await leaveForGood(context, network, id);
+  await leaveNetworksForGood(context, container);
   // From here on it is gone for everybody; its name is free.
   renameSync(container.folder, join(paths.containers, `${REMOVED}${id}`));
   return 'condemned';
-}
-
-/** A network that has been removed holds no lease of the container's any more. */
-async function leaveForGood(context: EngineContext, network: string, id: string): Promise<void> {
-  try {
-    await (await findDriver(context, network)).remove(id);
-  } catch (error) {
-    if (!(error instanceof EngineError && error.code === 'NOT_FOUND')) throw error;
-  }
 }
 
 async function removeAnonymousVolumes(context: EngineContext, config: ContainerConfig): Promise<void> {

@@ -1,7 +1,8 @@
 /** What the agent is asked to do. One JSON line each way over its socket; containers are named as users name them. */
+import type { NetworkRequest } from '../network/create-network.ts';
 import type { BootResult } from './boot.ts';
 import type { StepRequest } from './build-step.ts';
-import type { ContainerRequest } from './container.ts';
+import type { ContainerRequest, NetworkAttachment } from './container.ts';
 import type { DryRun } from './dry-run.ts';
 import type { WaitCondition } from './stop.ts';
 import type { ContainerUpdate } from './update.ts';
@@ -49,6 +50,10 @@ export interface Requests {
   buildStep: { params: StepRequest; result: object };
   createVolume: { params: { name?: string; labels: Record<string, string> }; result: { name: string } };
   removeVolume: { params: { name: string; force: boolean }; result: object };
+  createNetwork: { params: { request: NetworkRequest }; result: { id: string } };
+  removeNetwork: { params: { name: string; force: boolean }; result: object };
+  connectNetwork: { params: { container: string; attachment: NetworkAttachment }; result: object };
+  disconnectNetwork: { params: { network: string; container: string; force: boolean }; result: object };
   /** Ends the mount of an image that has been removed. */
   forgetImage: { params: { manifest: string }; result: object };
   /** What the agent says of itself. */

@@ -16,7 +16,7 @@ import { createCgroup } from './limits.ts';
 import { launchInput } from './launch.ts';
 import { findLower } from './lower.ts';
 import { layerQuota } from './storage-quota.ts';
-import { joinNetwork, type Networking } from './networking.ts';
+import { joinNetworks, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
 import { LogWriter } from './log-writer.ts';
 import { forgetMonitorSocket } from './monitor-link.ts';
@@ -94,7 +94,7 @@ async function launch(
   const layer = writableLayer(config.writable);
   const holder = await context.holder();
   const lower = findLower(context, config, holder.map);
-  const networking = await joinNetwork(context, container);
+  const networking = await joinNetworks(context, container);
   let monitor: MonitorProcess | undefined;
   let first: ProcessIdentity | undefined;
   let cgroup: ContainerCgroup | undefined;
@@ -158,7 +158,6 @@ async function awaitExec(
   networking.attach(first.pid);
 
   using log = new LogWriter(container.folder);
-  const { endpoint } = networking;
   const state: ContainerState = {
     status: 'running',
     process: first,
@@ -168,18 +167,7 @@ async function awaitExec(
     logStart: log.position,
     ...(isAutomatic ? takenRestarts(container.state) : {}),
     ...(cgroup === undefined ? {} : { cgroup: cgroup.path }),
-    ...(endpoint === undefined
-      ? {}
-      : {
-          network: {
-            address: endpoint.address,
-            prefixLength: endpoint.prefixLength,
-            gateway: endpoint.gateway,
-            mac: endpoint.mac,
-            endpoint: endpoint.id,
-            ports: endpoint.ports,
-          },
-        }),
+    ...(networking.state === undefined ? {} : { network: networking.state }),
   };
   saveState(container, state);
   monitor.go();

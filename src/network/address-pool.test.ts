@@ -46,7 +46,7 @@ test('an address asked for', () => {
   expect(acquire(leases, 'a', '10.88.0.5')).toBe('10.88.0.5');
   expect(() => acquire(leases, 'b', '10.88.0.5')).toThrow('Address already in use');
   for (const wrong of ['10.88.0.0', '10.88.0.1', '10.88.0.7', '10.88.0.8']) {
-    expect(() => acquire(leases, 'b', wrong)).toThrow('no host');
+    expect(() => acquire(leases, 'b', wrong)).toThrow(/no host|no configured subnet/);
   }
   expect(() => acquire(leases, 'b', 'x')).toThrow('invalid IPv4 address: x');
   leases.release('a');
@@ -81,4 +81,18 @@ test('no address is ever held twice, whatever happens in whatever order', () => 
     } else expect(() => leases.acquire(name)).toThrow('no available');
     expect(new Set(active.values()).size).toBe(active.size);
   }
+});
+
+test('addresses come from the range; one outside it may be asked for', () => {
+  const pool = new AddressPool(parseSubnet('10.88.0.0/24')!, parseAddress('10.88.0.1')!, {
+    range: parseSubnet('10.88.0.128/30'),
+    reserved: [parseAddress('10.88.0.129')!],
+  });
+  const drawn = ['a', 'b', 'c'].map((container) => formatAddress(pool.acquire(container).address));
+  expect(drawn).toEqual(['10.88.0.128', '10.88.0.130', '10.88.0.131']);
+  expect(() => pool.acquire('d')).toThrow('no available IPv4 addresses');
+  expect(() => pool.acquire('d', parseAddress('10.88.0.129'))).toThrow('no host');
+  expect(formatAddress(pool.acquire('d', parseAddress('10.88.0.2')).address)).toBe('10.88.0.2');
+  pool.forget('a');
+  expect(formatAddress(pool.acquire('e').address)).toBe('10.88.0.128');
 });

@@ -11,18 +11,28 @@ interface Lease {
   active: boolean;
 }
 
+export interface PoolOptions {
+  /** Where addresses come from that nobody has asked for; absent: the whole subnet. */
+  readonly range?: Subnet | undefined;
+  /** Addresses that nobody gets. */
+  readonly reserved?: readonly number[];
+}
+
 export class AddressPool {
   readonly #subnet: Subnet;
-  readonly #gateway: number;
+  readonly #range: Subnet;
+  /** The gateway's, and others that are no container's. */
+  readonly #reserved: ReadonlySet<number>;
   readonly #leases = new Map<number, Lease>();
   readonly #addresses = new Map<string, number>();
-  /** Everything from the first host address up to here is leased; what is released sets it back. */
+  /** Everything of the range up to here is leased; what is released sets it back. */
   #full: number;
 
-  constructor(subnet: Subnet, gateway: number) {
+  constructor(subnet: Subnet, gateway: number, { range, reserved = [] }: PoolOptions = {}) {
     this.#subnet = subnet;
-    this.#gateway = gateway;
-    this.#full = subnet.base;
+    this.#range = range ?? subnet;
+    this.#reserved = new Set([gateway, ...reserved]);
+    this.#full = this.#range.base - 1;
   }
 
   /** Records a lease of an earlier life. False when the address is not (or no longer) to be had. */
@@ -45,6 +55,9 @@ export class AddressPool {
     const address = wanted ?? this.#lowestFree() ?? this.#lowestIdle();
     if (address === undefined) {
       throw refusal("no available IPv4 addresses on this network's address pool", 'EADDRNOTAVAIL');
+    }
+    if (!contains(this.#subnet, address)) {
+      throw refusal(`no configured subnet contains IP address ${formatAddress(address)}`, 'EINVAL');
     }
     if (!this.#isHost(address)) {
       throw refusal(`invalid address ${formatAddress(address)}: it is no host's address of the network`, 'EINVAL');
@@ -69,7 +82,7 @@ export class AddressPool {
     if (address === undefined) return;
     this.#addresses.delete(container);
     this.#leases.delete(address);
-    this.#full = Math.min(this.#full, address - 1);
+    this.#full = Math.max(this.#range.base - 1, Math.min(this.#full, address - 1));
   }
 
   #lease(container: string, address: number): Lease {
@@ -79,18 +92,18 @@ export class AddressPool {
     return lease;
   }
 
-  /** Neither the subnet's own address nor broadcast nor gateway. */
+  /** Neither the subnet's own address nor broadcast nor reserved. */
   #isHost(address: number): boolean {
     return (
       contains(this.#subnet, address) &&
       address !== this.#subnet.base &&
       address !== lastAddress(this.#subnet) &&
-      address !== this.#gateway
+      !this.#reserved.has(address)
     );
   }
 
   #lowestFree(): number | undefined {
-    const last = lastAddress(this.#subnet);
+    const last = lastAddress(this.#range);
     while (this.#full < last) {
       const next = this.#full + 1;
       if (this.#isHost(next) && !this.#leases.has(next)) return next;
@@ -100,7 +113,9 @@ export class AddressPool {
   }
 
   #lowestIdle(): number | undefined {
-    const idle = [...this.#leases].filter(([, lease]) => !lease.active).map(([address]) => address);
+    const idle = [...this.#leases]
+      .filter(([address, lease]) => !lease.active && contains(this.#range, address))
+      .map(([address]) => address);
     return idle.length === 0 ? undefined : Math.min(...idle);
   }
 }

@@ -4,23 +4,31 @@
  */
 import { randomBytes } from 'node:crypto';
 import { AddressPool, requestedAddress } from './address-pool.ts';
-import { containerFiles } from './container-files.ts';
-import type { EndpointRequest, NetworkDriver, PreparedEndpoint } from './driver.ts';
-import type { ContainerLink } from './container-link.ts';
+import { containerFiles, ownEntries } from './container-files.ts';
+import type { ContainerLink, InterfaceAddress, InterfaceSettings } from './container-link.ts';
+import type { Endpoint, EndpointRequest, NetworkDriver, PreparedEndpoint, Promotion } from './driver.ts';
+import { hostLine } from './etc-files.ts';
 import { takeConfigurationSocket } from './hub.ts';
-import { addressBytes, formatAddress, formatMac, macOfAddress, parseAddress, parseMac, parseSubnet } from './ipv4.ts';
+import { addressBytes, formatAddress, formatMac, macOfAddress, parseAddress, parseMac } from './ipv4.ts';
+import { address6Bytes, parseAddress6 } from './ipv6.ts';
 import {
   keepFlowsInOrder,
   openConfigurationSocket,
   openUpPortsAndPing,
+  prepareInterfaces,
   raiseLoopback,
-  setNetworkSysctl,
 } from './namespace-plan.ts';
+import type { NameDirectory } from './name-directory.ts';
+import { parseNetworkOptions } from './network-options.ts';
 import type { NetworkService } from './network-service.ts';
+import type { PortMapping } from './port-mapping.ts';
 import { publishingError } from './publishing-error.ts';
 import type { ProcessEndpoint } from './process/protocol.ts';
 import type { EndpointRecord, NetworkRecord, NetworkRecords } from './records.ts';
+import { openRunningNamespace } from './running-namespace.ts';
+import { SubnetPair } from './subnet-pair.ts';
 import { keeperTunFd } from './tap-keeper.ts';
+import { addDefaultRoute, deleteLink } from '../sys/netlink-requests.ts';
 
 export interface BridgeOptions {
   readonly record: NetworkRecord;
@@ -28,30 +36,31 @@ export interface BridgeOptions {
   readonly link: ContainerLink;
   /** The network process, as it is found by this driver. */
   readonly service: NetworkService;
+  /** Where names are told to other networks' processes; absent: containers are not found by name. */
+  readonly directory?: NameDirectory | undefined;
   /** How many group ids containers' user namespaces map, from 0 on. */
   readonly groups: number;
   /** How many CPUs the host may have. */
   readonly cpus: number;
 }
 
-const containerInterface = 'eth0';
+const firstInterface = 'eth0';
 
 export class BridgeDriver implements NetworkDriver {
   readonly network: string;
+  readonly isOutward: boolean;
   readonly #options: BridgeOptions;
-  readonly #subnet;
+  readonly #subnets: SubnetPair;
   readonly #pool: AddressPool;
   readonly #endpoints = new Map<string, EndpointRecord>();
 
   constructor(options: BridgeOptions) {
     const { record, records } = options;
-    const subnet = parseSubnet(record.subnet);
-    const gateway = parseAddress(record.gateway);
-    if (subnet === undefined || gateway === undefined) throw new Error(`Cannot use network ${record.name}: bad record`);
     this.network = record.name;
+    this.isOutward = record.internal !== true;
     this.#options = options;
-    this.#subnet = subnet;
-    this.#pool = new AddressPool(subnet, gateway);
+    this.#subnets = new SubnetPair(record);
+    this.#pool = this.#subnets.createPool();
     for (const endpoint of records.endpoints(record.name)) {
       const address = parseAddress(endpoint.address);
       if (address !== undefined && this.#pool.restore(endpoint.container, address)) {
@@ -69,8 +78,9 @@ export class BridgeDriver implements NetworkDriver {
       const tap = await link.open();
       // On disk before anything else of it exists, so that a successor of ours finds the keeper.
       if (tap !== undefined) endpoint = this.#save({ ...endpoint, tap });
-      const ports = await service.add({ ...served(endpoint), ports: request.ports });
+      const ports = await service.add({ ...served(endpoint), ports: this.#hostAddressed(request.ports) });
       endpoint = this.#save({ ...endpoint, ports });
+      this.#tellNames(endpoint);
       return this.#prepared(request, endpoint);
     } catch (error) {
       // What failed first is what the user should read.
@@ -81,23 +91,55 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   attach(container: string, pid: number): void {
-    const { record, link } = this.#options;
-    const endpoint = this.#endpoints.get(container);
-    if (endpoint === undefined) throw new Error(`Cannot attach container ${container}: it has no endpoint`);
+    const endpoint = this.#find(container);
     using inside = takeConfigurationSocket(pid);
-    const settings = {
-      name: containerInterface,
-      mac: parseMac(endpoint.mac)!,
-      mtu: record.mtu,
-      address: addressBytes(parseAddress(endpoint.address)!),
-      prefixLength: this.#subnet.prefixLength,
-      gateway: addressBytes(parseAddress(record.gateway)!),
-    };
-    link.attach(pid, inside, settings, endpoint.tap);
+    this.#options.link.attach(pid, inside, this.#interfaceSettings(endpoint), endpoint.tap);
+  }
+
+  async plug(container: string, pid: number): Promise<void> {
+    const endpoint = this.#find(container);
+    using inside = await openRunningNamespace(pid, endpoint.address6 !== undefined);
+    this.#options.link.attach(pid, inside, this.#interfaceSettings(endpoint), endpoint.tap);
+  }
+
+  async unplug(container: string, pid: number): Promise<void> {
+    const endpoint = this.#endpoints.get(container);
+    if (endpoint === undefined) return;
+    using inside = await openRunningNamespace(pid);
+    inside.request([deleteLink(endpoint.interface ?? firstInterface)]);
+  }
+
+  async promote(request: EndpointRequest, pid: number): Promise<Promotion> {
+    const endpoint = this.#find(request.container);
+    try {
+      const ports = await this.#options.service.add({
+        ...served(endpoint),
+        ports: this.#hostAddressed(request.ports),
+      });
+      const { ports: bound } = this.#save({ ...endpoint, ports, isGateway: true });
+      using inside = await openRunningNamespace(pid);
+      const tolerated = ['EEXIST'];
+      inside.request(
+        this.#interfaceSettings(endpoint).addresses.map(({ gateway }) => ({ ...addDefaultRoute(gateway), tolerated })),
+      );
+      return { ports: bound, resolvConf: this.#files(request, endpoint).resolvConf };
+    } catch (error) {
+      throw publishingError(error, request, endpoint.id, this.network);
+    }
+  }
+
+  async rename(container: string, names: readonly string[]): Promise<void> {
+    const endpoint = this.#endpoints.get(container);
+    if (endpoint === undefined || this.#options.directory === undefined) return;
+    const renamed = this.#save({ ...endpoint, names });
+    if (!this.#options.service.serves(container)) return;
+    await this.#options.service.update(served(renamed));
+    this.#tellNames(renamed);
   }
 
   async detach(container: string): Promise<void> {
     this.#pool.release(container);
+    this.#options.directory?.remove(this.network, container);
     const endpoint = this.#endpoints.get(container);
     try {
       await this.#options.service.remove(container);
@@ -127,7 +169,14 @@ export class BridgeDriver implements NetworkDriver {
         this.#save(withoutTap(endpoint));
       }
     }
+    for (const endpoint of running) this.#tellNames(endpoint);
     await this.#options.service.recover(running.map(served));
+  }
+
+  #find(container: string): EndpointRecord {
+    const endpoint = this.#endpoints.get(container);
+    if (endpoint === undefined) throw new Error(`Cannot attach container ${container}: it has no endpoint`);
+    return endpoint;
   }
 
   /** The record of a container that starts, in memory alone. Nothing of it is in service yet. */
@@ -137,14 +186,23 @@ export class BridgeDriver implements NetworkDriver {
     if (request.mac !== undefined && mac === undefined) {
       throw Object.assign(new Error(`invalid MAC address: ${request.mac}`), { code: 'EINVAL' });
     }
+    const others = new Set(
+      [...this.#endpoints.values()].filter((each) => each.container !== container).map((each) => each.address6),
+    );
+    const wanted6 = this.#subnets.requestedAddress6(request.address6, others);
     const { address, evicted } = this.#pool.acquire(container, requestedAddress(request.address));
     if (evicted !== undefined) this.#dropRecord(evicted);
+    const address6 = wanted6 ?? this.#subnets.address6Of(address, others);
     const endpoint: EndpointRecord = {
       container,
       id: randomBytes(32).toString('hex'),
       address: formatAddress(address),
+      ...(address6 === undefined ? {} : { address6 }),
       mac: formatMac(mac ?? macOfAddress(address)),
       names: request.names ?? [],
+      ...(request.links === undefined ? {} : { links: request.links }),
+      ...(request.interface === undefined ? {} : { interface: request.interface }),
+      isGateway: request.isGateway ?? true,
       ports: [],
     };
     this.#endpoints.set(container, endpoint);
@@ -157,32 +215,82 @@ export class BridgeDriver implements NetworkDriver {
     return endpoint;
   }
 
+  #tellNames(endpoint: EndpointRecord): void {
+    const { container, names } = endpoint;
+    this.#options.directory?.set(this.network, container, { names, addresses: addressesOf(endpoint) });
+  }
+
+  /** No port of a network without a way out; others where the network's option says. */
+  #hostAddressed(ports: readonly PortMapping[]): readonly PortMapping[] {
+    if (!this.isOutward) return [];
+    const { hostAddress } = parseNetworkOptions(this.#options.record.options ?? {});
+    return hostAddress === undefined ? ports : ports.map((port) => ({ hostAddress, ...port }));
+  }
+
+  #interfaceSettings(endpoint: EndpointRecord): InterfaceSettings {
+    const { record } = this.#options;
+    const { prefixLength, prefixLength6 } = this.#subnets;
+    const addresses: [InterfaceAddress, ...InterfaceAddress[]] = [
+      {
+        address: addressBytes(parseAddress(endpoint.address)!),
+        prefixLength,
+        gateway: addressBytes(parseAddress(record.gateway)!),
+      },
+    ];
+    if (endpoint.address6 !== undefined && record.gateway6 !== undefined) {
+      addresses.push({
+        address: address6Bytes(parseAddress6(endpoint.address6)!),
+        prefixLength: prefixLength6,
+        gateway: address6Bytes(parseAddress6(record.gateway6)!),
+      });
+    }
+    return {
+      name: endpoint.interface ?? firstInterface,
+      mac: parseMac(endpoint.mac)!,
+      mtu: record.mtu,
+      addresses,
+      isGateway: endpoint.isGateway !== false && this.isOutward,
+    };
+  }
+
   #prepared(request: EndpointRequest, endpoint: EndpointRecord): PreparedEndpoint {
     const { record, groups, cpus } = this.#options;
-    return {
+    const { id, address, address6, mac, ports } = endpoint;
+    const own: Endpoint = {
       network: this.network,
-      id: endpoint.id,
-      interface: containerInterface,
-      address: endpoint.address,
-      prefixLength: this.#subnet.prefixLength,
+      id,
+      interface: endpoint.interface ?? firstInterface,
+      address,
+      prefixLength: this.#subnets.prefixLength,
       gateway: record.gateway,
-      mac: endpoint.mac,
-      ports: endpoint.ports,
+      address6: address6 ?? '',
+      prefixLength6: address6 === undefined ? 0 : this.#subnets.prefixLength6,
+      gateway6: record.gateway6 ?? '',
+      mac,
+      ports,
+    };
+    return {
+      ...own,
       namespace: 'private',
       needsAttach: true,
-      files: containerFiles(request, { address: endpoint.address, host: record.gateway, servers: [record.gateway] }),
-      configure: (plan) => {
+      files: this.#files(request, endpoint),
+      ownHosts: ownEntries(request.hostname, addressesOf(endpoint)).map(hostLine).join(''),
+      configure: (plan, all = [own]) => {
         raiseLoopback(plan);
         openUpPortsAndPing(plan, groups);
         keepFlowsInOrder(plan, cpus);
-        // An IPv4 network: no link-local address that announces itself, as Docker has it too.
-        setNetworkSysctl(plan, 'ipv6/conf/default/disable_ipv6', '1');
-        // The interface announces itself when it is set up. The bridge may still know its MAC behind the port of a
-        // container that has just ended, and would send there the first second's packets.
-        setNetworkSysctl(plan, 'ipv4/conf/default/arp_notify', '1');
+        prepareInterfaces(
+          plan,
+          all.some((each) => each.address6 !== ''),
+        );
         openConfigurationSocket(plan);
       },
     };
+  }
+
+  #files(request: EndpointRequest, endpoint: EndpointRecord): PreparedEndpoint['files'] {
+    const { gateway } = this.#options.record;
+    return containerFiles(request, { addresses: addressesOf(endpoint), host: gateway, servers: [gateway] });
   }
 
   #forget(container: string): void {
@@ -197,12 +305,24 @@ export class BridgeDriver implements NetworkDriver {
   }
 }
 
-/** What the network process has to know. */
-function served({ container, address, mac, names, ports, tap }: EndpointRecord): ProcessEndpoint {
-  const source = tap === undefined ? {} : { tap: { name: tap.name, pid: tap.keeper.pid, fd: keeperTunFd } };
-  return { container, address, mac, names, ports, ...source };
+function addressesOf({ address, address6 }: EndpointRecord): string[] {
+  return [address, ...(address6 === undefined ? [] : [address6])];
 }
 
-function withoutTap({ container, id, address, mac, names, ports }: EndpointRecord): EndpointRecord {
-  return { container, id, address, mac, names, ports };
+/** What the network process has to know. */
+function served({ container, address, address6, mac, names, links, ports, tap }: EndpointRecord): ProcessEndpoint {
+  return {
+    container,
+    address,
+    ...(address6 === undefined ? {} : { address6 }),
+    mac,
+    names,
+    ...(links === undefined ? {} : { links }),
+    ports,
+    ...(tap === undefined ? {} : { tap: { name: tap.name, pid: tap.keeper.pid, fd: keeperTunFd } }),
+  };
+}
+
+function withoutTap({ tap: _, ...rest }: EndpointRecord): EndpointRecord {
+  return rest;
 }

@@ -1,37 +1,53 @@
 /** A veth pair for each container, a bridge in the hub that joins them, and a TAP port for the network process. */
 import { randomBytes } from 'node:crypto';
 import type { NetlinkSocket } from '../sys/netlink.ts';
-import { changeLink, createBridge, createVeth, deleteLink, renameLink } from '../sys/netlink-requests.ts';
+import { changeLink, createBridge, createVeth, deleteLink, isolatePort, renameLink } from '../sys/netlink-requests.ts';
 import { errorCode } from '../base/error-code.ts';
-import { configureInterface, type ContainerLink, type HubLinks, type InterfaceSettings } from './container-link.ts';
+import { configureInterface, type ContainerLink, type InterfaceSettings } from './container-link.ts';
 import type { Hub } from './hub.ts';
+import type { NetworkTun } from './network-tun.ts';
 
 /** Frames that wait for the network process. Many streams at once overflow the default of 500 or 1000. */
 const tapQueueLength = 20_000;
 
+export interface BridgeSettings {
+  /** Names of the links in the hub. */
+  readonly bridge: string;
+  readonly tap: string;
+  /** IP MTU in bytes. */
+  readonly mtu: number;
+  /** Whether containers reach each other; else they reach the gateway alone. */
+  readonly communication: boolean;
+}
+
 export class BridgeLink implements ContainerLink {
+  readonly tap: string;
   readonly #hub: Hub;
-  readonly #links: HubLinks;
+  readonly #tun: NetworkTun;
+  readonly #settings: BridgeSettings;
   #bridge: number | undefined;
 
-  constructor(hub: Hub, links: HubLinks) {
+  constructor(hub: Hub, tun: NetworkTun, settings: BridgeSettings) {
     this.#hub = hub;
-    this.#links = links;
+    this.#tun = tun;
+    this.#settings = settings;
+    this.tap = settings.tap;
   }
 
-  prepareNetwork(mtu: number): string {
-    this.#ensureBridge(mtu);
-    return this.#links.tap;
+  async prepare(): Promise<void> {
+    this.#ensureBridge();
+    await this.#tun.prepare();
   }
 
   takeTun(): number {
-    return this.#hub.takeTun();
+    return this.#tun.take();
   }
 
-  joinProcess(mtu: number): void {
-    const master = this.#ensureBridge(mtu);
+  joinProcess(): void {
+    const { mtu } = this.#settings;
+    const master = this.#ensureBridge();
     const settings = { master, mtu, transmitQueueLength: tapQueueLength, up: true };
-    this.#hub.netlink().request([changeLink(this.#links.tap, settings)]);
+    this.#hub.netlink().request([changeLink(this.tap, settings)]);
   }
 
   open(): Promise<undefined> {
@@ -41,11 +57,12 @@ export class BridgeLink implements ContainerLink {
   attach(pid: number, inside: NetlinkSocket, settings: InterfaceSettings): void {
     const { name, mtu, mac } = settings;
     const netlink = this.#hub.netlink();
-    const master = this.#ensureBridge(mtu);
-    const port = portName(master, settings.address);
+    const master = this.#ensureBridge();
+    const port = portName(master, settings.addresses[0].address);
     this.#retire(port);
     netlink.request([createVeth(port, { mtu, master, up: true }, { name, mtu, mac, netNs: { pid } })]);
     try {
+      if (!this.#settings.communication) netlink.request([isolatePort(port, true)]);
       configureInterface(inside, settings);
     } catch (error) {
       netlink.request([deleteLink(port)]);
@@ -55,6 +72,12 @@ export class BridgeLink implements ContainerLink {
 
   close(): void {
     // The pair ends with the container's namespace. Removing it by hand would wait 20 ms for the kernel.
+  }
+
+  destroy(): void {
+    this.#tun.release();
+    this.#hub.netlink().request([deleteLink(this.#settings.bridge)]);
+    this.#bridge = undefined;
   }
 
   /**
@@ -73,9 +96,9 @@ export class BridgeLink implements ContainerLink {
     ]);
   }
 
-  #ensureBridge(mtu: number): number {
+  #ensureBridge(): number {
     if (this.#bridge !== undefined) return this.#bridge;
-    const name = this.#links.bridge;
+    const { bridge: name, mtu } = this.#settings;
     const netlink = this.#hub.netlink();
     try {
       netlink.request([createBridge(name, { mtu, up: true })]);

@@ -218,7 +218,7 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
       ) as string,
     });
     expect(await fetchPage(free.hostPort)).toBe('ECONNREFUSED');
-    expect(readdirSync(`${host.paths.networks}/bridge`)).toEqual(['first.json']);
+    expect(readdirSync(`${host.paths.networks}/bridge.d`)).toEqual(['first.json']);
     await expect.poll(() => fetchPage(hostPort), { timeout: 10_000 }).toBe('first');
   });
 

@@ -5,7 +5,7 @@ import type { EndpointRequest } from './driver.ts';
 const request: EndpointRequest = { container: 'a', name: 'a', hostname: 'web.example.org', ports: [] };
 
 test('the container knows itself by its full and its short name', () => {
-  const { hosts } = containerFiles(request, { address: '10.88.0.2', host: '10.88.0.1' });
+  const { hosts } = containerFiles(request, { addresses: ['10.88.0.2'], host: '10.88.0.1' });
   expect(hosts).toContain('10.88.0.2\tweb.example.org web\n');
   expect(containerFiles(request, { host: '127.0.0.1' }).hosts).not.toContain('web');
 });

@@ -1,6 +1,13 @@
 /** The /etc files of one container. */
 import type { EndpointRequest, PreparedEndpoint } from './driver.ts';
-import { type HostEntry, hostsFile, parseResolvConf, type ResolverSettings, resolvConf } from './etc-files.ts';
+import {
+  type HostEntry,
+  hostLine,
+  hostsFile,
+  parseResolvConf,
+  type ResolverSettings,
+  resolvConf,
+} from './etc-files.ts';
 import { readHostFile } from './host-file.ts';
 
 /** What `--add-host NAME:host-gateway` stands for. */
@@ -8,8 +15,8 @@ const hostGateway = 'host-gateway';
 
 /** What is the driver's to know. */
 export interface FileContext {
-  /** The container's own address, which its hostname gets. */
-  readonly address?: string;
+  /** The container's own addresses, which its hostname gets. */
+  readonly addresses?: readonly string[];
   /** How the host is reached. */
   readonly host: string;
   /** Which resolvers to name; absent: the host's. */
@@ -18,16 +25,20 @@ export interface FileContext {
 
 /** /etc/hosts and /etc/resolv.conf as Docker writes them. */
 export function containerFiles(request: EndpointRequest, context: FileContext): PreparedEndpoint['files'] {
-  const own: HostEntry[] =
-    context.address === undefined || request.hostname === ''
-      ? []
-      : [{ address: context.address, names: hostNames(request.hostname) }];
-  return { hosts: hostsFile([...extraHosts(request, context.host), ...own]), resolvConf: resolvers(request, context) };
+  return {
+    hosts: hostsFile([...extraHosts(request, context.host), ...ownEntries(request.hostname, context.addresses ?? [])]),
+    resolvConf: resolvers(request, context),
+  };
+}
+
+/** The lines for a container's hostname, for /etc/hosts. */
+export function ownEntries(hostname: string, addresses: readonly string[]): HostEntry[] {
+  return hostname === '' ? [] : addresses.map((address) => ({ address, names: hostNames(hostname) }));
 }
 
 /** The host's own files, with what the request adds. */
 export function hostFiles(request: EndpointRequest, host: string): PreparedEndpoint['files'] {
-  const added = extraHosts(request, host).map(({ address, names }) => `${address}\t${names.join(' ')}\n`);
+  const added = extraHosts(request, host).map(hostLine);
   return {
     hosts: `${readHostFile('/etc/hosts').replace(/\n?$/, '\n')}${added.join('')}`,
     resolvConf: request.dns === undefined ? readHostFile('/etc/resolv.conf') : resolvers(request, { host }),

@@ -20,30 +20,42 @@ export interface OwnTap {
   readonly name: string;
 }
 
-/** What a container's interface is to be. Addresses are bytes in network order. */
-export interface InterfaceSettings {
-  readonly name: string;
-  readonly mac: Uint8Array;
-  /** IP MTU in bytes. */
-  readonly mtu: number;
+/** An address with its subnet's prefix length and the network's gateway. Addresses are bytes in network order. */
+export interface InterfaceAddress {
   readonly address: Uint8Array;
   readonly prefixLength: number;
   readonly gateway: Uint8Array;
 }
 
+/** What a container's interface is to be. */
+export interface InterfaceSettings {
+  readonly name: string;
+  readonly mac: Uint8Array;
+  /** IP MTU in bytes. */
+  readonly mtu: number;
+  /** IPv4, then IPv6 where the network has it. */
+  readonly addresses: readonly [InterfaceAddress, ...InterfaceAddress[]];
+  /** Whether the default route goes there. */
+  readonly isGateway: boolean;
+}
+
 export interface ContainerLink {
-  /** Makes what all containers share, and says which TAP the network process serves; undefined: the containers' own. */
-  prepareNetwork(mtu: number): string | undefined;
+  /** The TAP that the network process serves; undefined: the containers' own. */
+  readonly tap: string | undefined;
+  /** Makes what all containers share, where it is not there yet. */
+  prepare(): Promise<void>;
   /** A duplicate of the descriptor of that TAP. */
   takeTun(): number | undefined;
   /** The network process has the TAP. */
-  joinProcess(mtu: number): void;
+  joinProcess(): void;
   /** Before a container's launch: what it alone needs. */
   open(): Promise<OwnTap | undefined>;
-  /** Gives the waiting container its interface, with the hub's end ready. */
+  /** Gives a container its interface, with the hub's end ready. @param pid of a process in its network namespace */
   attach(pid: number, inside: NetlinkSocket, settings: InterfaceSettings, own: OwnTap | undefined): void;
   /** After a container's end, whether or not it was attached. */
   close(own: OwnTap | undefined): void;
+  /** Removes what all containers share. */
+  destroy(): void;
 }
 
 /** Sets the container's interface up, from inside its namespace. */
@@ -51,8 +63,8 @@ export function configureInterface(inside: NetlinkSocket, settings: InterfaceSet
   const index = inside.link(settings.name)?.index;
   if (index === undefined) throw new Error(`Cannot find interface ${settings.name}`);
   inside.request([
-    addAddress(index, settings.address, settings.prefixLength),
+    ...settings.addresses.map(({ address, prefixLength }) => addAddress(index, address, prefixLength)),
     changeLink(settings.name, { up: true }),
-    addDefaultRoute(settings.gateway),
+    ...(settings.isGateway ? settings.addresses.map(({ gateway }) => addDefaultRoute(gateway)) : []),
   ]);
 }

@@ -25,7 +25,11 @@ const loopbackEntries: readonly HostEntry[] = [
 
 /** The content of /etc/hosts: Docker's lines for the loopback, then `entries`. */
 export function hostsFile(entries: readonly HostEntry[]): string {
-  return [...loopbackEntries, ...entries].map(({ address, names }) => `${address}\t${names.join(' ')}\n`).join('');
+  return [...loopbackEntries, ...entries].map(hostLine).join('');
+}
+
+export function hostLine({ address, names }: HostEntry): string {
+  return `${address}\t${names.join(' ')}\n`;
 }
 
 /** The content of /etc/resolv.conf. */

@@ -52,6 +52,11 @@ export class Hub implements Disposable {
     }
   }
 
+  /** Throws UNSUPPORTED where the host has no usable /dev/net/tun. */
+  checkTun(): void {
+    closeSync(this.takeTun());
+  }
+
   /** The socket that acts on the hub. */
   netlink(): NetlinkSocket {
     return (this.#netlink ??= new NetlinkSocket(this.#access.take('netlink')));

@@ -42,6 +42,19 @@ export function setNetworkSysctl(plan: LaunchPlan, name: string, value: string):
   plan.call('close', [file], `close ${path}`, { ignore: true });
 }
 
+/** What holds for interfaces that the namespace is yet to get. */
+export function prepareInterfaces(plan: LaunchPlan, ipv6: boolean): void {
+  // Without IPv6, no link-local address that announces itself, as Docker has it too. With it, its addresses are ours to
+  // give: none that the kernel makes up from what the gateway announces.
+  setNetworkSysctl(plan, 'ipv6/conf/default/disable_ipv6', ipv6 ? '0' : '1');
+  setNetworkSysctl(plan, 'ipv6/conf/default/accept_ra', '0');
+  setNetworkSysctl(plan, 'ipv6/conf/default/accept_dad', '0');
+  // The interface announces itself when it is set up. The bridge may still know its MAC behind the port of a container
+  // that has just ended, and would send there the first second's packets.
+  setNetworkSysctl(plan, 'ipv4/conf/default/arp_notify', '1');
+  setNetworkSysctl(plan, 'ipv6/conf/default/ndisc_notify', '1');
+}
+
 /** What Docker gives: everybody in the container may bind low ports and send echo requests. */
 export function openUpPortsAndPing(plan: LaunchPlan, groups: number): void {
   setNetworkSysctl(plan, 'ipv4/ip_unprivileged_port_start', '0');

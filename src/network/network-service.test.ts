@@ -50,7 +50,7 @@ function service(processes: Processes, log: (message: string) => void = () => un
   function find(): Promise<NetworkProcessClient | undefined> {
     return processes.isRunning ? processes.connect() : Promise.resolve(undefined);
   }
-  return new NetworkService({ find, connect: () => processes.connect(), log });
+  return new NetworkService({ hasHub: () => true, find, connect: () => processes.connect(), log });
 }
 
 function endpoint(container: string): ProcessEndpoint {

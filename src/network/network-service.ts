@@ -13,6 +13,8 @@ export interface NetworkServiceOptions {
   readonly find: () => Promise<NetworkProcessClient | undefined>;
   /** Finds or starts the process and joins its TAP to the bridge. */
   readonly connect: () => Promise<NetworkProcessClient>;
+  /** Whether the hub is still there: without it there is nothing to be served. */
+  readonly hasHub: () => boolean;
   /** A process that could not be started again, in words. */
   readonly log: (message: string) => void;
 }
@@ -39,6 +41,36 @@ export class NetworkService {
     const { ports } = await this.#withClient((client) => client.call('add', { endpoint }));
     this.#endpoints.set(endpoint.container, { ...endpoint, ports });
     return ports;
+  }
+
+  /** How many containers are in service. */
+  get size(): number {
+    return this.#endpoints.size;
+  }
+
+  serves(container: string): boolean {
+    return this.#endpoints.has(container);
+  }
+
+  /** Other names for a container in service, whose ports stay as they are. */
+  async update(endpoint: ProcessEndpoint): Promise<void> {
+    const { ports } = this.#endpoints.get(endpoint.container) ?? endpoint;
+    const changed = { ...endpoint, ports };
+    this.#endpoints.set(endpoint.container, changed);
+    await this.#withClient((client) => client.call('update', { endpoint: changed }));
+  }
+
+  /** Ends the process: the network is removed. */
+  async leave(): Promise<void> {
+    this.#closed = true;
+    const client = (await this.#client?.catch(() => undefined)) ?? (await this.#options.find());
+    try {
+      await client?.call('leave', {});
+    } catch (error) {
+      if (errorCode(error) !== 'ECONNRESET') throw error;
+    } finally {
+      client?.close();
+    }
   }
 
   /** Takes a container out of service. Starts no process for that. */
@@ -113,6 +145,10 @@ export class NetworkService {
     this.#pause = Math.min(Math.max(2 * pause, pauses.first), pauses.last);
     if (pause > 0) await sleep(pause, undefined, { ref: false });
     if (this.#closed || this.#endpoints.size === 0) return;
+    if (!this.#options.hasHub()) {
+      this.#options.log('The holder has ended: its containers have no network until they are started again');
+      return;
+    }
     try {
       await this.#connected();
     } catch (error) {

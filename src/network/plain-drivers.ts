@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { containerFiles, hostFiles } from './container-files.ts';
 import type { EndpointRequest, NetworkDriver, PreparedEndpoint } from './driver.ts';
+import { NetworkError } from './network-error.ts';
 import { openUpPortsAndPing, raiseLoopback } from './namespace-plan.ts';
 
 const loopback = '127.0.0.1';
@@ -31,8 +32,14 @@ function plainDriver(
   network: string,
   describe: (request: EndpointRequest) => Pick<PreparedEndpoint, 'namespace' | 'files' | 'configure'>,
 ): NetworkDriver {
+  function refuse(): Promise<never> {
+    return Promise.reject(
+      new NetworkError('CONFLICT', `container cannot be connected to network ${network} or disconnected while it runs`),
+    );
+  }
   return {
     network,
+    isOutward: false,
     prepare: (request) =>
       Promise.resolve({
         network,
@@ -41,6 +48,10 @@ function plainDriver(
         address: '',
         prefixLength: 0,
         gateway: '',
+        address6: '',
+        prefixLength6: 0,
+        gateway6: '',
+        ownHosts: '',
         mac: '',
         ports: [],
         needsAttach: false,
@@ -49,6 +60,10 @@ function plainDriver(
     attach: () => undefined,
     detach: () => Promise.resolve(),
     remove: () => Promise.resolve(),
+    plug: refuse,
+    unplug: refuse,
+    promote: refuse,
+    rename: () => Promise.resolve(),
     recover: () => Promise.resolve(),
   };
 }

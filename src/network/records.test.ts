@@ -49,8 +49,8 @@ test('networks and endpoints are read back, and replaced', () => {
 
 test('a record that a power failure cut short is removed', () => {
   records.saveEndpoint('bridge', endpoint);
-  writeFileSync(join(folder, 'networks/bridge/c2.json'), '');
-  writeFileSync(join(folder, 'networks/bridge/c3.json.tmp'), '{"container":');
+  writeFileSync(join(folder, 'networks/bridge.d/c2.json'), '');
+  writeFileSync(join(folder, 'networks/bridge.d/c3.json.tmp'), '{"container":');
   expect(records.endpoints('bridge')).toEqual([endpoint]);
-  expect(readdirSync(join(folder, 'networks/bridge'))).not.toContain('c2.json');
+  expect(readdirSync(join(folder, 'networks/bridge.d'))).not.toContain('c2.json');
 });

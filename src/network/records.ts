@@ -1,4 +1,4 @@
-/** What is kept on disk of networks and of the containers on them: `networks/NAME.json`, `networks/NAME/CONTAINER.json`. */
+/** What is kept on disk of networks and of the containers on them: `networks/NAME.json`, `networks/NAME.d/CONTAINER.json`. */
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, writeJson } from '../state/atomic-file.ts';
@@ -13,8 +13,21 @@ export interface NetworkRecord {
   readonly driver: 'bridge';
   readonly subnet: string;
   readonly gateway: string;
+  /** With IPv6: as `fd00::/64`, `fd00::1`. */
+  readonly subnet6?: string;
+  readonly gateway6?: string;
+  /** Part of the subnet from which containers get addresses that they have not asked for. */
+  readonly ipRange?: string;
+  /** Addresses that no container gets, by a name of the user's. */
+  readonly auxAddresses?: Readonly<Record<string, string>>;
   /** IP MTU in bytes. */
   readonly mtu: number;
+  /** Whether it has no way to the outside. */
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** What `--opt` said. */
+  readonly options?: Readonly<Record<string, string>>;
   /** ISO 8601. */
   readonly created: string;
 }
@@ -25,9 +38,16 @@ export interface EndpointRecord {
   /** 64 hexadecimal digits. */
   readonly id: string;
   readonly address: string;
+  readonly address6?: string;
   readonly mac: string;
   /** Names by which other containers of a user-defined network find it. */
   readonly names: readonly string[];
+  /** Names by which this container alone finds others: `--link`. */
+  readonly links?: Readonly<Record<string, string>>;
+  /** Its interface in the container; absent: eth0. */
+  readonly interface?: string;
+  /** Whether its default route goes here; absent: yes. */
+  readonly isGateway?: boolean;
   /** What was bound at the latest start, so that a new network process binds the same. */
   readonly ports: readonly BoundPort[];
   /** Its TAP, on a host without bridges. */
@@ -61,7 +81,7 @@ export class NetworkRecords {
 
   /** The network's endpoints. What a power failure left half written holds no address any more. */
   endpoints(network: string): EndpointRecord[] {
-    return names(join(this.#folder, network)).flatMap((container) => {
+    return names(this.#endpointFolder(network)).flatMap((container) => {
       try {
         return readJson<EndpointRecord>(this.#endpointPath(network, container)) ?? [];
       } catch {
@@ -77,7 +97,7 @@ export class NetworkRecords {
    */
   saveEndpoint(network: string, record: EndpointRecord): void {
     const path = this.#endpointPath(network, record.container);
-    mkdirSync(join(this.#folder, network), { recursive: true, mode: 0o700 });
+    mkdirSync(this.#endpointFolder(network), { recursive: true, mode: 0o700 });
     writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
     renameSync(`${path}.tmp`, path);
   }
@@ -86,12 +106,23 @@ export class NetworkRecords {
     rmSync(this.#endpointPath(network, container), { force: true });
   }
 
+  /** Forgets a network and all its endpoints. */
+  removeNetwork(name: string): void {
+    rmSync(this.#networkPath(name), { force: true });
+    rmSync(this.#endpointFolder(name), { recursive: true, force: true });
+  }
+
   #networkPath(name: string): string {
     return join(this.#folder, `${name}${suffix}`);
   }
 
   #endpointPath(network: string, container: string): string {
-    return join(this.#folder, network, `${container}${suffix}`);
+    return join(this.#endpointFolder(network), `${container}${suffix}`);
+  }
+
+  /** No network's record has this ending, whatever its name. */
+  #endpointFolder(network: string): string {
+    return join(this.#folder, `${network}.d`);
   }
 }
 

@@ -13,6 +13,13 @@ import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-i
 /** The keeper's descriptor. */
 export const keeperTunFd = 10;
 
+/** Where the keeper has a pidfd of the holder: it ends with the hub. */
+const holderFd = 11;
+
+/** struct pollfd, poll(2): fd, events, revents. */
+const POLLFD = { size: 8, fd: 0, events: 4 } as const;
+const POLLIN = 1;
+
 /** Starts a keeper in the network namespace of the holder. */
 export async function startTapKeeper(holderPid: number): Promise<ProcessIdentity> {
   const monitor = startMonitor(tapKeeperPlan(holderPid));
@@ -33,6 +40,10 @@ export function endTapKeeper(keeper: ProcessIdentity): void {
 
 function tapKeeperPlan(holderPid: number): LaunchPlan {
   const plan = new LaunchPlan();
+  plan.rename('trun-tap-keeper');
+  const holder = plan.call('pidfd_open', [holderPid, 0], 'find the holder');
+  plan.call('dup3', [holder, holderFd, O.CLOEXEC], 'keep an eye on the holder');
+  plan.call('close', [holder], 'close the pidfd');
   joinNamespaces(plan, holderPid, CLONE.NEWNET);
   const tun = plan.call('openat', [AT_FDCWD, '/dev/net/tun', O.RDWR | O.CLOEXEC, 0], 'open /dev/net/tun');
   plan.call('dup3', [tun, keeperTunFd, O.CLOEXEC], 'keep /dev/net/tun');
@@ -40,6 +51,10 @@ function tapKeeperPlan(holderPid: number): LaunchPlan {
   plan.pseudo('note', [0], 'report');
   plan.call('close', [STATUS_FD], 'close the status socket');
   plan.call('close', [PLAN_FD], 'close the plan');
-  plan.call('ppoll', [0, 0, 0, 0, 0], 'sleep');
+  const watched = Buffer.alloc(POLLFD.size);
+  watched.writeInt32LE(holderFd, POLLFD.fd);
+  watched.writeInt16LE(POLLIN, POLLFD.events);
+  plan.call('ppoll', [watched, 1, 0, 0, 0], 'sleep while the holder lives');
+  plan.call('exit_group', [0], 'end');
   return plan;
 }

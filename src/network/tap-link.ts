@@ -10,14 +10,15 @@ import type { Hub } from './hub.ts';
 import { endTapKeeper, startTapKeeper } from './tap-keeper.ts';
 
 export class TapLink implements ContainerLink {
+  readonly tap = undefined;
   readonly #hub: Hub;
 
   constructor(hub: Hub) {
     this.#hub = hub;
   }
 
-  prepareNetwork(): undefined {
-    return undefined;
+  prepare(): Promise<void> {
+    return Promise.resolve();
   }
 
   takeTun(): undefined {
@@ -39,6 +40,10 @@ export class TapLink implements ContainerLink {
     const { name, mac, mtu } = settings;
     netlink.request([moveLink(index, { name, mac, mtu, netNs: { pid } })]);
     configureInterface(inside, settings);
+  }
+
+  destroy(): void {
+    // Nothing is shared.
   }
 
   close(own: OwnTap | undefined): void {

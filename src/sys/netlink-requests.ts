@@ -61,7 +61,10 @@ export interface Link {
   readonly mac: Uint8Array;
 }
 
-const addressFamily = { unspecified: 0, inet: 2 } as const;
+const addressFamily = { unspecified: 0, inet: 2, inet6: 10 } as const;
+
+/** IFA_F_NODAD, linux/if_addr.h: the address can be used at once; whoever gives it knows that it is nobody else's. */
+const noDuplicateDetection = 2;
 
 /** IFF_UP, linux/if.h. */
 const up = 1;
@@ -100,6 +103,12 @@ export function createVeth(
 export function probeVeth(): NetlinkRequest {
   const mac = new Uint8Array(6);
   const request = createLink('use veth pairs', 'veth-probe', { mac }, { info: { kind: 'veth' } });
+  return { ...request, tolerated: ['EADDRNOTAVAIL'] };
+}
+
+/** As `probeVeth`, for bridges. */
+export function probeBridge(): NetlinkRequest {
+  const request = createLink('use bridges', 'bridge-probe', { mac: new Uint8Array(6) }, { info: { kind: 'bridge' } });
   return { ...request, tolerated: ['EADDRNOTAVAIL'] };
 }
 
@@ -201,29 +210,36 @@ export function listLinks(): NetlinkRequest {
 }
 
 /**
- * Gives the link with that index an IPv4 address.
- * @param address four bytes, network order
+ * Gives the link with that index an address.
+ * @param address four bytes, or sixteen for IPv6, in network order
  */
 export function addAddress(index: number, address: Uint8Array, prefixLength: number): NetlinkRequest {
+  const isInet6 = address.length === 16;
   const broadcast = address.map((byte, i) => byte | (0xff >> Math.min(8, Math.max(0, prefixLength - 8 * i))));
   return {
     type: messageTypes.newAddress,
     flags: messageFlags.create | messageFlags.exclusive,
     body: Buffer.concat([
-      encodeStruct(ifaddrmsg, { family: addressFamily.inet, prefixLength, index }),
-      encodeAttributes(addressAttributes, { local: address, address, broadcast }),
+      encodeStruct(ifaddrmsg, {
+        family: isInet6 ? addressFamily.inet6 : addressFamily.inet,
+        prefixLength,
+        index,
+        flags: isInet6 ? noDuplicateDetection : 0,
+      }),
+      encodeAttributes(addressAttributes, { local: address, address, ...(isInet6 ? {} : { broadcast }) }),
     ]),
     action: `add address ${address.join('.')}/${prefixLength}`,
   };
 }
 
-/** The IPv4 default route. @param gateway four bytes, network order */
+/** The default route of the gateway's family. @param gateway four bytes, or sixteen for IPv6, in network order */
 export function addDefaultRoute(gateway: Uint8Array): NetlinkRequest {
+  const family = gateway.length === 16 ? addressFamily.inet6 : addressFamily.inet;
   return {
     type: messageTypes.newRoute,
     flags: messageFlags.create | messageFlags.exclusive,
     body: Buffer.concat([
-      encodeStruct(rtmsg, { family: addressFamily.inet, ...unicastRoute }),
+      encodeStruct(rtmsg, { family, ...unicastRoute }),
       encodeAttributes(routeAttributes, { gateway }),
     ]),
     action: `add default route by ${gateway.join('.')}`,

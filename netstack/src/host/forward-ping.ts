@@ -38,8 +38,8 @@ export class PingForwarder {
   forward(packet: IpPacket, identifier: number, sequence: number, start: number, end: number): void {
     const { stack, translation, trouble } = this.#context;
     const inside = packet.destination();
-    const outside = translation.outward(inside);
     const container = packet.source();
+    const outside = translation.outward(inside, container, 'icmp', 0);
     if (!outside) {
       stack.icmp.rejectHost(packet);
       return;

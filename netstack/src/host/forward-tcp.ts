@@ -21,7 +21,7 @@ export class TcpForwarder {
 
   /** Decides about a connection whose SYN came; its local address is where the container wants to go. */
   forward(connection: Connection): void {
-    const address = this.#translation.outward(connection.local);
+    const address = this.#translation.outward(connection.local, connection.remote, 'tcp', connection.localPort);
     if (!address) {
       connection.refuse('reset');
       return;

@@ -171,7 +171,7 @@ class UdpFlow {
     if (last?.port === port && last.inside.isAt(packet.view, packet.destinationAt)) return last.peer;
     const { translation, stack } = this.#context;
     const inside = packet.destination();
-    const address = translation.outward(inside);
+    const address = translation.outward(inside, this.container.address, 'udp', port);
     if (!address) return undefined;
     const key = `${address.toString()}/${port}`;
     let peer = this.#peers.get(key);

@@ -1,5 +1,6 @@
 /** What a {@link Gateway} is told, and what it tells: the types of the public API. */
 import type { EventLoop } from './event-loop.ts';
+import type { IpAddress } from '../wire/address.ts';
 import type { Tap } from '../link/tap.ts';
 
 /** A DNS question of a container, put to the owner of the names before it goes to the host's resolvers. */
@@ -7,6 +8,16 @@ export interface Question {
   /** Lower case, without the final dot: `db.internal`, `4.0.88.10.in-addr.arpa`. */
   readonly name: string;
   readonly type: 'A' | 'AAAA' | 'PTR';
+}
+
+/** A container's first packet to somewhere. */
+export interface OutwardFlow {
+  readonly protocol: 'tcp' | 'udp' | 'icmp';
+  readonly container: IpAddress;
+  /** As the container addressed it: the gateway's own address stands for the host. */
+  readonly destination: IpAddress;
+  /** 0 for icmp. */
+  readonly port: number;
 }
 
 export interface GatewayOptions {
@@ -41,6 +52,11 @@ export interface GatewayOptions {
    * undefined when the name is not known here and the host's resolvers are to be asked. `from` is the asking container's address.
    */
   readonly names: (question: Question, from: string) => readonly string[] | undefined;
+  /**
+   * Whether a container may open this flow to the outside: asked for each connection, and for each destination of datagrams and
+   * echo requests when it is new. What is not admitted is refused as by a firewall that says so. Default: everything.
+   */
+  readonly admits?: (flow: OutwardFlow) => boolean;
   /** One line about something worth an operator's attention. */
   readonly log: (message: string) => void;
   /** Limits of memory and flows. */

@@ -97,7 +97,7 @@ export class Gateway {
     });
     const stack = this.#stack;
     const trouble = new HostTrouble(loop.timers, stack.drops, options.log);
-    const translation = new Translation(stack, options.hostLoopback);
+    const translation = new Translation(stack, options.hostLoopback, options.admits);
     this.#context = { loop, stack, translation, trouble };
     this.#tcp = new TcpForwarder(loop, translation, trouble);
     this.#udp = new UdpForwarder({ ...this.#context, maxFlows: this.#limits.udpFlows });

@@ -5,20 +5,34 @@
 import type { Stack } from '../stack/stack.ts';
 import { IpAddress } from '../wire/address.ts';
 import type { IpVersion } from '../wire/address.ts';
+import type { OutwardFlow } from './gateway-options.ts';
 
 const LOOPBACK = { 4: IpAddress.from('127.0.0.1'), 6: IpAddress.from('::1') } as const;
 
 export class Translation {
   readonly #stack: Stack;
   readonly #hostLoopback: boolean;
+  readonly #admits: ((flow: OutwardFlow) => boolean) | undefined;
 
-  constructor(stack: Stack, hostLoopback: boolean) {
+  constructor(stack: Stack, hostLoopback: boolean, admits?: (flow: OutwardFlow) => boolean) {
     this.#stack = stack;
     this.#hostLoopback = hostLoopback;
+    this.#admits = admits;
   }
 
-  /** The host's address for a destination of a container; undefined: not to be reached from inside. */
-  outward(destination: IpAddress): IpAddress | undefined {
+  /** The host's address for a destination of a container; undefined: not to be reached from inside, or not permitted. */
+  outward(
+    destination: IpAddress,
+    container: IpAddress,
+    protocol: OutwardFlow['protocol'],
+    port: number,
+  ): IpAddress | undefined {
+    const address = this.#reachable(destination);
+    if (address === undefined || this.#admits === undefined) return address;
+    return this.#admits({ protocol, container, destination, port }) ? address : undefined;
+  }
+
+  #reachable(destination: IpAddress): IpAddress | undefined {
     if (this.#stack.isLocal(destination)) return this.#hostLoopback ? LOOPBACK[destination.version] : undefined;
     const [first] = destination.bytes;
     // 0.0.0.0/8 is "this host" to connect(2), and 127.0.0.0/8 is: neither may be reached under its own name (RFC 1122, 3.2.1.3).

@@ -1,5 +1,6 @@
 import { EngineError } from '../../engine/engine-error.ts';
 import { inspectContainer } from '../../engine/inspect.ts';
+import { findNetwork, inspectNetwork } from '../../engine/inspect-networks.ts';
 import { findVolume } from '../../engine/volumes.ts';
 import { openImageStore } from '../../image/image-store.ts';
 import { inspectImage } from '../../image/queries/inspect-image.ts';
@@ -13,16 +14,17 @@ import { volumeObject } from '../volume/volume-row.ts';
 const KINDS: Readonly<Record<string, (context: CommandContext, name: string) => object | Promise<object>>> = {
   container: async (context, name) => inspectContainer(context.paths(), await trueContainer(context, name)),
   image: (context, name) => inspectImage(openImageStore(context.paths().images), name),
+  network: (context, name) => inspectNetwork(context.paths(), findNetwork(context.paths(), name)),
   volume: (context, name) => volumeObject(context.paths(), findVolume(context.paths(), name)),
 };
 
 export const command = defineCommand({
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
-  summary: 'Return low-level information on containers, images and volumes',
+  summary: 'Return low-level information on containers, images, networks and volumes',
   flags: {
     format: INSPECT_FORMAT,
     size: { kind: 'boolean', short: 's', help: 'Display total file sizes', unsupported: 'yet' },
-    type: { kind: 'text', help: 'Only inspect objects of the given type: container, image or volume' },
+    type: { kind: 'text', help: 'Only inspect objects of the given type: container, image, network or volume' },
   },
   args: [1, ANY],
   run(context, { format, type }, names) {

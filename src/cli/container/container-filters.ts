@@ -1,6 +1,7 @@
 import { type Container, shownStatus } from '../../engine/container.ts';
 import { shownHealth } from '../../engine/health.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
+import { networkNames } from './container-row.ts';
 import { type FilterTest, filterPattern, matchesLabel } from '../filters.ts';
 
 const STATES = ['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'];
@@ -23,7 +24,7 @@ export const CONTAINER_FILTERS: Readonly<Record<string, FilterTest<Container>>> 
   id: ({ config }, value) => config.id.startsWith(value),
   label: ({ config }, value) => matchesLabel(config.request.labels, value),
   name: ({ config }, value) => filterPattern('name', value.replace(/^\^?\//, '^')).test(config.name),
-  network: ({ config }, value) => config.request.network === value,
+  network: ({ config }, value) => networkNames(config).includes(value),
   status: ({ state }, value) => {
     if (!STATES.includes(value)) {
       throw new InvalidInput(`invalid filter 'status=${value}': it has to be one of ${STATES.join(', ')}`);

@@ -44,6 +44,7 @@ test('an image alone', () => {
     ports: [],
     publishAll: false,
     network: 'bridge',
+    networks: [{ network: 'bridge' }],
     extraHosts: [],
     dns: { servers: [], search: [], options: [] },
     labels: {},
@@ -169,10 +170,6 @@ describe('what cannot be', () => {
       'invalid argument "colour=red" for "--storage-opt" flag: it has to be writable=…, size=… or inodes=…',
     ],
     [['--oom-score-adj', '2000'], 'Invalid value 2000, range for oom score adj is [-1000, 1000]'],
-    [
-      ['--network', 'a', '--network', 'b'],
-      '--network is supported once: trun joins one network when it runs a container',
-    ],
     [
       ['--network', 'container:x', '-p', '1:1'],
       'conflicting options: port publishing and the container type network mode',

@@ -6,6 +6,7 @@ import type { ContainerOptions } from '../../oci/image-to-spec.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { parseAddHost } from '../../oci/options/add-host.ts';
 import { parseEnv, parseEnvFile } from '../../oci/options/env.ts';
+import { parseExpose } from '../../oci/options/expose.ts';
 import { parseHostname } from '../../oci/options/hostname.ts';
 import { parseLabel } from '../../oci/options/label.ts';
 import { parseLogOptions } from '../../oci/options/log.ts';
@@ -19,13 +20,14 @@ import { parseUlimit } from '../../oci/options/ulimit.ts';
 import { parseVolume } from '../../oci/options/volume.ts';
 import { readProfile, type SeccompProfile } from '../../oci/seccomp/profile.ts';
 import type { FlagValues } from '../flags/flag.ts';
-import { badValue, decodeFlag } from '../flags/parse-flags.ts';
+import { decodeFlag } from '../flags/parse-flags.ts';
 import { readOption } from '../flags/read-option.ts';
 import { UsageError } from '../flags/usage-error.ts';
 import { CONTAINER_FLAGS } from './container-flags.ts';
 import { healthOptions } from './health-options.ts';
 import { resourceLimits } from './resource-limits.ts';
 import { storageOptions } from './storage-options.ts';
+import { networkAttachments } from './network-request.ts';
 
 export type ContainerFlags = FlagValues<typeof CONTAINER_FLAGS>;
 type FlagName = keyof ContainerFlags;
@@ -55,7 +57,8 @@ export function containerRequest(
   surroundings: DecodeSurroundings,
 ): ContainerRequest {
   const { cwd } = surroundings;
-  const network = networkName(flags);
+  const networks = networkAttachments(flags);
+  const { network } = networks[0]!;
   checkConflicts(flags, network);
   const [image, ...command] = flags.rootfs === undefined ? args : ['', ...args];
   if (image === undefined) throw new UsageError(`"trun ${surroundings.command}" requires at least 1 argument.`);
@@ -76,7 +79,9 @@ export function containerRequest(
     ],
     ports: decodeAll('publish', flags.publish, parsePublish).flat(),
     publishAll: flags['publish-all'],
+    ...(flags.expose.length === 0 ? {} : { exposed: decodeAll('expose', flags.expose, parseExpose).flat() }),
     network,
+    networks,
     extraHosts: decodeAll('add-host', flags['add-host'], parseAddHost).map(({ name, address }) => ({
       address,
       names: [name],
@@ -124,22 +129,6 @@ function checkConflicts(flags: ContainerFlags, network: string): void {
       throw new UsageError('conflicting options: custom host-to-IP mapping and the network mode');
     }
   }
-}
-
-function networkName({ network, net }: ContainerFlags): string {
-  const names = [...net, ...network];
-  if (names.length > 1)
-    throw new UsageError('--network is supported once: trun joins one network when it runs a container');
-  const name = names[0] ?? 'bridge';
-  if (name === '' || name.includes(',')) {
-    throw badValue(
-      'network',
-      CONTAINER_FLAGS.network,
-      name,
-      'it has to be one name: options of networks are not supported',
-    );
-  }
-  return name === 'default' ? 'bridge' : name;
 }
 
 type Security = Pick<ContainerRequest, 'seccomp'> & Pick<ContainerOptions, 'noNewPrivileges' | 'systemPathsUnconfined'>;

@@ -1,4 +1,5 @@
 /** A container as `ps` shows it. */
+import { attachmentsOf } from '../../engine/attachments.ts';
 import { type Container, shownStatus } from '../../engine/container.ts';
 import { shownHealth } from '../../engine/health.ts';
 import { formatAge, formatDuration, formatTime } from '../output/duration.ts';
@@ -41,13 +42,19 @@ export function containerRow({ folder, config, state }: Container, now: Date, tr
     LocalVolumes: String(Object.keys(config.volumes).length),
     Mounts: mounts.map((mount) => (truncate ? ellipsis(mount, 15) : mount)).join(','),
     Names: config.name,
-    Networks: request.network,
+    Networks: networkNames(config).join(','),
     Ports: formatPorts(state.network?.ports ?? []),
     RunningFor: formatAge(config.created, now),
     State: shownStatus(state),
     Status: containerStatus(state, now, shownHealth({ folder, config, state })),
     Label: (key) => (typeof key === 'string' ? request.labels[key] : undefined) ?? '',
   };
+}
+
+/** The networks that a container is on, or the container whose it shares. */
+export function networkNames(config: Container['config']): string[] {
+  const names = attachmentsOf(config).map(({ network }) => network);
+  return names.length === 0 ? [config.request.network] : names;
 }
 
 /** `Up 3 minutes (healthy)`, `Exited (0) 2 hours ago`, `Created`. @param health as `shownHealth` gives it */

@@ -13,6 +13,7 @@ const handlers: Handlers = {
     }
     return { ports: [] };
   },
+  update: () => ({}),
   remove: () => ({}),
   synchronize: ({ endpoints }) => {
     seen.push(endpoints);

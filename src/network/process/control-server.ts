@@ -3,6 +3,7 @@ import type { EventLoop } from 'netstack';
 import { errorCode } from '../../base/error-code.ts';
 import { acceptUnix } from '../../sys/unix-listener.ts';
 import { parseAddress, parseMac } from '../ipv4.ts';
+import { parseAddress6 } from '../ipv6.ts';
 import type { PortMapping } from '../port-mapping.ts';
 import { LineConnection } from './line-connection.ts';
 import type { BindError } from './port-binding.ts';
@@ -73,7 +74,7 @@ function refusal(error: unknown): Refusal {
 
 function checkParams(method: Method, params: unknown): unknown {
   const given = (params ?? {}) as Record<string, unknown>;
-  if (method === 'add') return { endpoint: checkEndpoint(given['endpoint']) };
+  if (method === 'add' || method === 'update') return { endpoint: checkEndpoint(given['endpoint']) };
   if (method === 'remove') return { container: checkString(given['container'], 'container') };
   if (method === 'synchronize') return { endpoints: checkArray(given['endpoints'], 'endpoints').map(checkEndpoint) };
   return {};
@@ -84,15 +85,25 @@ function checkEndpoint(value: unknown): ProcessEndpoint {
   const address = checkString(given['address'], 'address');
   const mac = checkString(given['mac'], 'mac');
   if (parseAddress(address) === undefined) throw new TypeError(`invalid address ${address}`);
+  const address6 = given['address6'] === undefined ? undefined : checkString(given['address6'], 'address6');
+  if (address6 !== undefined && parseAddress6(address6) === undefined)
+    throw new TypeError(`invalid address ${address6}`);
   if (parseMac(mac) === undefined) throw new TypeError(`invalid MAC ${mac}`);
   return {
     container: checkString(given['container'], 'container'),
     address,
+    ...(address6 === undefined ? {} : { address6 }),
     mac,
+    ...(given['links'] === undefined ? {} : { links: checkLinks(given['links']) }),
     names: checkArray(given['names'], 'names').map((name) => checkString(name, 'name')),
     ports: checkArray(given['ports'], 'ports').map(checkMapping),
     ...(given['tap'] === undefined ? {} : { tap: checkTap(given['tap']) }),
   };
+}
+
+function checkLinks(value: unknown): Record<string, string> {
+  const entries = Object.entries(value as Record<string, unknown>);
+  return Object.fromEntries(entries.map(([alias, name]) => [alias, checkString(name, 'link')]));
 }
 
 function checkTap(value: unknown): NonNullable<ProcessEndpoint['tap']> {

@@ -1,6 +1,7 @@
 import type { EventLoop, Member, PublishOptions, PublishedPort } from 'netstack';
 import { beforeEach, expect, test } from 'vitest';
 import { EndpointTable } from './endpoint-table.ts';
+import type { NameTable } from '../name-directory.ts';
 import type { ProcessEndpoint } from './protocol.ts';
 
 let now: number;
@@ -9,6 +10,7 @@ let members: Map<string, string>;
 let open: Set<number>;
 let taken: Set<number>;
 let logged: string[];
+let names: NameTable;
 let table: EndpointTable;
 
 beforeEach(() => {
@@ -37,9 +39,14 @@ beforeEach(() => {
       return { protocol, hostAddress, hostPort, close: () => void open.delete(hostPort) };
     },
   };
-  table = new EndpointTable(loop, { open: () => ({ gateway, close: () => undefined }) }, (message) =>
-    logged.push(message),
-  );
+  names = {};
+  table = new EndpointTable({
+    loop,
+    gateways: { open: () => ({ gateway, close: () => undefined }) },
+    network: 'net',
+    foreign: () => names,
+    log: (message) => logged.push(message),
+  });
 });
 
 function endpoint(container: string, last: number, ...ports: number[]): ProcessEndpoint {
@@ -77,7 +84,7 @@ test('the same container again replaces the first', () => {
   table.add(endpoint('a', 2, 8080));
   table.add(endpoint('a', 3, 8080));
   expect([...members.keys()]).toEqual(['10.88.0.3']);
-  expect(table.resolve({ name: 'a', type: 'A' })).toEqual(['10.88.0.3']);
+  expect(table.resolve({ name: 'a', type: 'A' }, '10.88.0.9')).toEqual(['10.88.0.3']);
 });
 
 test('synchronize leaves alone what is right, removes and adds the rest', () => {
@@ -119,15 +126,53 @@ test('names and addresses of containers, and nothing else, are answered', () => 
   table.add({ ...endpoint('db', 3), names: ['shared'] });
   table.add({ ...endpoint('cache', 4), names: ['shared'] });
   table.add({ ...endpoint('nameless', 5), names: [] });
-  expect(table.resolve({ name: 'web', type: 'A' })).toEqual(['10.88.0.2']);
-  expect(table.resolve({ name: 'web', type: 'AAAA' })).toEqual([]);
-  expect(table.resolve({ name: 'shared', type: 'A' })).toEqual(['10.88.0.3', '10.88.0.4']);
-  expect(table.resolve({ name: 'example.org', type: 'A' })).toBeUndefined();
-  expect(table.resolve({ name: '2.0.88.10.in-addr.arpa', type: 'PTR' })).toEqual(['Web']);
-  expect(table.resolve({ name: '5.0.88.10.in-addr.arpa', type: 'PTR' })).toBeUndefined();
-  expect(table.resolve({ name: '9.0.88.10.in-addr.arpa', type: 'PTR' })).toBeUndefined();
+  expect(table.resolve({ name: 'web', type: 'A' }, '10.88.0.9')).toEqual(['10.88.0.2']);
+  expect(table.resolve({ name: 'web', type: 'AAAA' }, '10.88.0.9')).toEqual([]);
+  expect(table.resolve({ name: 'shared', type: 'A' }, '10.88.0.9')).toEqual(['10.88.0.3', '10.88.0.4']);
+  expect(table.resolve({ name: 'example.org', type: 'A' }, '10.88.0.9')).toBeUndefined();
+  expect(table.resolve({ name: '2.0.88.10.in-addr.arpa', type: 'PTR' }, '10.88.0.9')).toEqual(['Web.net']);
+  expect(table.resolve({ name: '5.0.88.10.in-addr.arpa', type: 'PTR' }, '10.88.0.9')).toBeUndefined();
+  expect(table.resolve({ name: '9.0.88.10.in-addr.arpa', type: 'PTR' }, '10.88.0.9')).toBeUndefined();
   table.remove('db');
-  expect(table.resolve({ name: 'shared', type: 'A' })).toEqual(['10.88.0.4']);
+  expect(table.resolve({ name: 'shared', type: 'A' }, '10.88.0.9')).toEqual(['10.88.0.4']);
   table.remove('cache');
-  expect(table.resolve({ name: 'shared', type: 'A' })).toBeUndefined();
+  expect(table.resolve({ name: 'shared', type: 'A' }, '10.88.0.9')).toBeUndefined();
+});
+
+test('a name is one with the network behind it as well, and IPv6 addresses are found both ways', () => {
+  table.add({ ...endpoint('web', 2), address6: 'fd00::2' });
+  expect(table.resolve({ name: 'web.net', type: 'AAAA' }, '10.88.0.9')).toEqual(['fd00::2']);
+  const reverse = '2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa';
+  expect(table.resolve({ name: reverse, type: 'PTR' }, '10.88.0.9')).toEqual(['web.net']);
+});
+
+test('an alias of a link is known to its container alone, and follows what it names', () => {
+  table.add({ ...endpoint('app', 2), links: { DB: 'postgres' } });
+  table.add(endpoint('postgres', 3));
+  expect(table.resolve({ name: 'db', type: 'A' }, '10.88.0.2')).toEqual(['10.88.0.3']);
+  expect(table.resolve({ name: 'db', type: 'A' }, '10.88.0.3')).toBeUndefined();
+  table.add(endpoint('postgres', 4));
+  expect(table.resolve({ name: 'db', type: 'A' }, '10.88.0.2')).toEqual(['10.88.0.4']);
+});
+
+test('names of another network are for containers that are on it', () => {
+  table.add(endpoint('both', 2));
+  table.add(endpoint('here', 3));
+  names = {
+    other: {
+      both: { names: ['both'], addresses: ['10.89.0.2'] },
+      db: { names: ['db'], addresses: ['10.89.0.3'] },
+    },
+  };
+  expect(table.resolve({ name: 'db', type: 'A' }, '10.88.0.2')).toEqual(['10.89.0.3']);
+  expect(table.resolve({ name: '3.0.89.10.in-addr.arpa', type: 'PTR' }, '10.88.0.2')).toEqual(['db.other']);
+  expect(table.resolve({ name: 'db', type: 'A' }, '10.88.0.3')).toBeUndefined();
+});
+
+test('other names leave ports alone', () => {
+  table.add(endpoint('a', 2, 8080));
+  table.update({ ...endpoint('a', 2), names: ['renamed'] });
+  expect(open).toEqual(new Set([8080]));
+  expect(table.resolve({ name: 'renamed', type: 'A' }, '10.88.0.9')).toEqual(['10.88.0.2']);
+  expect(table.resolve({ name: 'a', type: 'A' }, '10.88.0.9')).toBeUndefined();
 });

@@ -3,6 +3,8 @@ import type { EventLoop, Question } from 'netstack';
 import { errorCode } from '../../base/error-code.ts';
 import type { BoundPort, PortMapping } from '../port-mapping.ts';
 import type { Gateways, Opened } from './gateways.ts';
+import type { ForeignNames } from './foreign-names.ts';
+import { NetworkNames } from './network-names.ts';
 import { bindPort, type Binding, describeBindError } from './port-binding.ts';
 import type { ProcessEndpoint, ProcessStatus } from './protocol.ts';
 
@@ -11,25 +13,31 @@ const retryPause = 50;
 const retryTime = 10_000;
 
 interface Served {
-  readonly endpoint: ProcessEndpoint;
+  endpoint: ProcessEndpoint;
   readonly opened: Opened;
-  readonly member: { close(): void };
+  readonly members: readonly { close(): void }[];
   readonly bindings: Binding[];
   /** Mappings that are yet to be bound. */
   pending: PortMapping[];
 }
 
-export class EndpointTable {
-  readonly #loop: EventLoop;
-  readonly #gateways: Pick<Gateways, 'open'>;
-  readonly #log: (message: string) => void;
-  readonly #served = new Map<string, Served>();
-  readonly #addressesByName = new Map<string, Set<string>>();
+export interface EndpointTableOptions {
+  readonly loop: EventLoop;
+  readonly gateways: Pick<Gateways, 'open'>;
+  readonly network: string;
+  /** The names of other networks that a container of ours is on as well. */
+  readonly foreign?: ForeignNames;
+  readonly log: (message: string) => void;
+}
 
-  constructor(loop: EventLoop, gateways: Pick<Gateways, 'open'>, log: (message: string) => void) {
-    this.#loop = loop;
-    this.#gateways = gateways;
-    this.#log = log;
+export class EndpointTable {
+  readonly #options: EndpointTableOptions;
+  readonly #served = new Map<string, Served>();
+  readonly #names: NetworkNames;
+
+  constructor(options: EndpointTableOptions) {
+    this.#options = options;
+    this.#names = new NetworkNames(options.network, options.foreign);
   }
 
   get size(): number {
@@ -42,7 +50,7 @@ export class EndpointTable {
     const served = this.#serve(endpoint);
     try {
       for (const mapping of endpoint.ports) {
-        served.bindings.push(bindPort(served.opened.gateway, mapping, endpoint.address));
+        served.bindings.push(bindPort(served.opened.gateway, mapping, endpoint));
       }
     } catch (error) {
       this.remove(endpoint.container);
@@ -51,19 +59,24 @@ export class EndpointTable {
     return boundPorts(served);
   }
 
+  /** Other names for a container that is served. */
+  update(endpoint: ProcessEndpoint): void {
+    const served = this.#served.get(endpoint.container);
+    if (served === undefined) return;
+    const { names, links = {} } = endpoint;
+    served.endpoint = { ...served.endpoint, names, links };
+    this.#names.set(served.endpoint);
+  }
+
   remove(container: string): void {
     const served = this.#served.get(container);
     if (served === undefined) return;
     this.#served.delete(container);
     served.pending = [];
     for (const binding of served.bindings) binding.close();
-    served.member.close();
+    for (const member of served.members) member.close();
     served.opened.close();
-    for (const name of served.endpoint.names) {
-      const addresses = this.#addressesByName.get(name.toLowerCase());
-      addresses?.delete(served.endpoint.address);
-      if (addresses?.size === 0) this.#addressesByName.delete(name.toLowerCase());
-    }
+    this.#names.delete(container);
   }
 
   /** Serves exactly these; what is served already in the same way is left alone. */
@@ -77,24 +90,17 @@ export class EndpointTable {
       try {
         const served = this.#serve(endpoint);
         served.pending = [...endpoint.ports];
-        this.#bindPending(served, this.#loop.timers.now + retryTime);
+        this.#bindPending(served, this.#options.loop.timers.now + retryTime);
       } catch (error) {
         // Its TAP ended with it: the other containers go on.
-        this.#log(`Cannot serve container ${endpoint.container}: ${(error as Error).message}`);
+        this.#options.log(`Cannot serve container ${endpoint.container}: ${(error as Error).message}`);
       }
     }
   }
 
   /** Answers a question about a container's name or address, see GatewayOptions.names. */
-  resolve(question: Question): string[] | undefined {
-    if (question.type === 'PTR') {
-      const address = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/.exec(question.name)?.slice(1).reverse().join('.');
-      const holder = [...this.#served.values()].find(({ endpoint }) => endpoint.address === address);
-      return holder === undefined || holder.endpoint.names.length === 0 ? undefined : [holder.endpoint.names[0]!];
-    }
-    const addresses = this.#addressesByName.get(question.name);
-    if (addresses === undefined) return undefined;
-    return question.type === 'A' ? [...addresses] : [];
+  resolve(question: Question, from: string): string[] | undefined {
+    return this.#names.resolve(question, from);
   }
 
   status(): ProcessStatus['endpoints'] {
@@ -107,37 +113,39 @@ export class EndpointTable {
   }
 
   #serve(endpoint: ProcessEndpoint): Served {
-    const opened = this.#gateways.open(endpoint);
-    const member = admit(opened, endpoint);
-    const served: Served = { endpoint, opened, member, bindings: [], pending: [] };
+    const opened = this.#options.gateways.open(endpoint);
+    const members = admit(opened, endpoint);
+    const served: Served = { endpoint, opened, members, bindings: [], pending: [] };
     this.#served.set(endpoint.container, served);
-    for (const name of endpoint.names) {
-      const addresses = this.#addressesByName.get(name.toLowerCase()) ?? new Set();
-      this.#addressesByName.set(name.toLowerCase(), addresses.add(endpoint.address));
-    }
+    this.#names.set(endpoint);
     return served;
   }
 
   #bindPending(served: Served, until: number): void {
-    const now = this.#loop.timers.now;
+    const now = this.#options.loop.timers.now;
     served.pending = served.pending.filter((mapping) => {
       try {
-        served.bindings.push(bindPort(served.opened.gateway, mapping, served.endpoint.address));
+        served.bindings.push(bindPort(served.opened.gateway, mapping, served.endpoint));
         return false;
       } catch (error) {
         const again = errorCode(error) === 'EADDRINUSE' && now < until;
-        if (!again) this.#log(describeBindError(error));
+        if (!again) this.#options.log(describeBindError(error));
         return again;
       }
     });
-    if (served.pending.length > 0) this.#loop.schedule(retryPause, () => this.#bindPending(served, until));
+    if (served.pending.length > 0) this.#options.loop.schedule(retryPause, () => this.#bindPending(served, until));
   }
 }
 
-function admit(opened: Opened, { address, mac }: ProcessEndpoint): Served['member'] {
+function admit(opened: Opened, { address, address6, mac }: ProcessEndpoint): Served['members'] {
+  const members: { close(): void }[] = [];
   try {
-    return opened.gateway.admit({ address, mac });
+    for (const each of [address, ...(address6 === undefined ? [] : [address6])]) {
+      members.push(opened.gateway.admit({ address: each, mac }));
+    }
+    return members;
   } catch (error) {
+    for (const member of members) member.close();
     opened.close();
     throw error;
   }

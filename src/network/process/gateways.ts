@@ -22,7 +22,8 @@ type Settings = Pick<GatewayOptions, 'names' | 'log'>;
 
 /** Takes the network's TAP over, where it has one. */
 export function openGateways(loop: EventLoop, config: ProcessConfig, settings: Settings): Gateways {
-  const resolvers = hostResolvers();
+  const resolvers = config.internal ? () => [] : hostResolvers();
+  const { gateway6, prefixLength6 } = config;
   function create(fd: number, name: string): Gateway {
     return new Gateway({
       loop,
@@ -30,9 +31,11 @@ export function openGateways(loop: EventLoop, config: ProcessConfig, settings: S
       address: config.gateway,
       prefix: config.prefixLength,
       mac: config.gatewayMac,
+      ...(gateway6 === undefined || prefixLength6 === undefined ? {} : { address6: gateway6, prefix6: prefixLength6 }),
       mtu: config.mtu,
-      hostLoopback: true,
+      hostLoopback: !config.internal,
       resolvers,
+      ...(config.internal ? { admits: () => false } : {}),
       ...settings,
     });
   }

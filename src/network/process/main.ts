@@ -15,6 +15,7 @@ import { processIdentity } from '../../sys/process-identity.ts';
 import { listenUnix } from '../../sys/unix-listener.ts';
 import { serveControl } from './control-server.ts';
 import { EndpointTable } from './endpoint-table.ts';
+import { foreignNames } from './foreign-names.ts';
 import { openGateways } from './gateways.ts';
 import { alreadyServed, type ProcessConfig, processFds, readyLine } from './protocol.ts';
 
@@ -30,8 +31,14 @@ function main(config: ProcessConfig): void {
   writeSync(lock.fd, JSON.stringify(processIdentity(process.pid)));
 
   const loop = new EventLoop();
-  const gateways = openGateways(loop, config, { names: (question) => endpoints.resolve(question), log });
-  const endpoints: EndpointTable = new EndpointTable(loop, gateways, log);
+  const gateways = openGateways(loop, config, { names: (question, from) => endpoints.resolve(question, from), log });
+  const endpoints: EndpointTable = new EndpointTable({
+    loop,
+    gateways,
+    network: config.network,
+    foreign: foreignNames(config),
+    log,
+  });
   const address = socketAddress(config.socket);
   const listener = listenUnix(address.path);
   address[Symbol.dispose]();
@@ -66,6 +73,10 @@ function main(config: ProcessConfig): void {
     {
       hello: () => ({ identity: config.identity, pid: process.pid }),
       add: changing(({ endpoint }) => ({ ports: endpoints.add(endpoint) })),
+      update: ({ endpoint }) => {
+        endpoints.update(endpoint);
+        return {};
+      },
       remove: changing(({ container }) => {
         endpoints.remove(container);
         return {};

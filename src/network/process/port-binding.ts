@@ -24,14 +24,20 @@ const draws = 16;
 /** Hosts without IPv6: no such family, or disabled by sysctl. */
 const withoutIPv6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 
+/** What a port leads to: peers that come by IPv6 go to the IPv6 address, where there is one. */
+export interface ContainerAddresses {
+  readonly address: string;
+  readonly address6?: string;
+}
+
 /** Binds a mapping: the first port of its range that is free on all its addresses. Throws a BindError. */
-export function bindPort(publisher: Publisher, mapping: PortMapping, containerAddress: string): Binding {
+export function bindPort(publisher: Publisher, mapping: PortMapping, container: ContainerAddresses): Binding {
   const last = mapping.hostPortEnd ?? mapping.hostPort;
   const attempts = mapping.hostPort === 0 ? draws : last - mapping.hostPort + 1;
   for (let attempt = 0; ; attempt++) {
     try {
       const hostPort = mapping.hostPort === 0 ? 0 : mapping.hostPort + attempt;
-      return bindEverywhere(publisher, mapping, hostPort, containerAddress);
+      return bindEverywhere(publisher, mapping, hostPort, container);
     } catch (error) {
       if (errorCode(error) !== 'EADDRINUSE' || attempt + 1 >= attempts) throw error;
     }
@@ -42,7 +48,7 @@ function bindEverywhere(
   publisher: Publisher,
   mapping: PortMapping,
   hostPort: number,
-  containerAddress: string,
+  container: ContainerAddresses,
 ): Binding {
   const open: PublishedPort[] = [];
   function close(): void {
@@ -54,6 +60,9 @@ function bindEverywhere(
       const port = open[0]?.hostPort ?? hostPort;
       try {
         const { protocol, containerPort } = mapping;
+        const containerAddress = hostAddress.includes(':')
+          ? (container.address6 ?? container.address)
+          : container.address;
         open.push(publisher.publish({ protocol, hostAddress, hostPort: port, containerAddress, containerPort }));
       } catch (error) {
         if (open.length > 0 && withoutIPv6.has(errorCode(error) ?? '')) continue;

@@ -15,7 +15,14 @@ export interface ProcessConfig {
   readonly gateway: string;
   readonly gatewayMac: string;
   readonly prefixLength: number;
+  /** With IPv6: as `fd00::1`, 64. */
+  readonly gateway6?: string;
+  readonly prefixLength6?: number;
   readonly mtu: number;
+  /** Nothing of it reaches the outside. */
+  readonly internal: boolean;
+  /** The file of names of all networks (name-directory.ts). */
+  readonly names: string;
   readonly socket: string;
   readonly lock: string;
   /** How long it stays without containers, in ms; with containers but without a client, twelve times as long. */
@@ -40,8 +47,11 @@ export const alreadyServed = 75;
 export interface ProcessEndpoint {
   readonly container: string;
   readonly address: string;
+  readonly address6?: string;
   readonly mac: string;
   readonly names: readonly string[];
+  /** Names by which it alone finds others: alias -> name. */
+  readonly links?: Readonly<Record<string, string>>;
   readonly ports: readonly PortMapping[];
   /** Its own TAP: the name, and the descriptor of another process of ours that it is to be taken from. */
   readonly tap?: { readonly name: string; readonly pid: number; readonly fd: number };
@@ -53,6 +63,8 @@ export interface Methods {
   hello: { params: Record<string, never>; result: { identity: string; pid: number } };
   /** Serves the container and binds its ports, all or none. One of the same id is replaced. */
   add: { params: { endpoint: ProcessEndpoint }; result: { ports: BoundPort[] } };
+  /** Other names and links for a container that is served; its addresses and ports stay as they are. */
+  update: { params: { endpoint: ProcessEndpoint }; result: Record<string, never> };
   /** Closes the container's ports. */
   remove: { params: { container: string }; result: Record<string, never> };
   /**
