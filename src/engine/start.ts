@@ -1,7 +1,8 @@
 /** Starting a container: from its records to a running program. */
 import { constants } from 'node:os';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
-import { LaunchError, startMonitor, type MonitorProcess } from '../monitor/start.ts';
+import { LaunchError } from '../monitor/record.ts';
+import { startMonitor, type MonitorProcess } from '../monitor/start.ts';
 import { containerPlan } from '../runtime/container-plan.ts';
 import { writableLayer } from '../storage/probe.ts';
 import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-identity.ts';

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { Label, LaunchPlan, Load32, Slot } from './plan.ts';
 import { STATUS_FD } from './plan-layout.ts';
-import { LaunchError, startMonitor } from './start.ts';
+import { LaunchError } from './record.ts';
+import { startMonitor } from './start.ts';
 
 async function notes(plan: LaunchPlan): Promise<number[]> {
   const monitor = startMonitor(plan);

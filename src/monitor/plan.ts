@@ -235,7 +235,7 @@ function encodeOperation(to: Buffer, operation: Operation, offsets: Map<Slot, nu
   for (const [i, arg] of args.entries()) {
     const [kind, value] = encodeArgument(arg, offsets);
     kinds |= kind << (4 * i);
-    to.writeBigInt64LE(BigInt.asIntN(64, value), OPERATION.args + 8 * i);
+    writeInt64(to, value, OPERATION.args + 8 * i);
   }
   if (jump !== undefined && jump.position === undefined) throw new Error(`${name} jumps to a label without a place`);
   to.writeUInt16LE(number(arch), OPERATION.number);
@@ -244,9 +244,22 @@ function encodeOperation(to: Buffer, operation: Operation, offsets: Map<Slot, nu
   to.writeInt32LE(jump?.position ?? 0, OPERATION.jump);
 }
 
-function encodeArgument(arg: Operation['args'][number], offsets: Map<Slot, number>): [kind: number, value: bigint] {
-  if (arg instanceof Slot) return [KIND.address, BigInt(offsets.get(arg)!)];
-  if (arg instanceof Result) return [KIND.result, BigInt(arg.operation)];
-  if (arg instanceof Load32) return [KIND.load32, BigInt(offsets.get(arg.slot)! + arg.offset)];
-  return [KIND.value, BigInt(arg)];
+/** In halves where it is a number: conversions to bigint are most of what a plan's encoding costs. */
+function writeInt64(to: Buffer, value: number | bigint, offset: number): void {
+  if (typeof value === 'bigint') {
+    to.writeBigInt64LE(BigInt.asIntN(64, value), offset);
+  } else {
+    to.writeInt32LE(value | 0, offset);
+    to.writeInt32LE(Math.floor(value / 2 ** 32) | 0, offset + 4);
+  }
+}
+
+function encodeArgument(
+  arg: Operation['args'][number],
+  offsets: Map<Slot, number>,
+): [kind: number, value: number | bigint] {
+  if (arg instanceof Slot) return [KIND.address, offsets.get(arg)!];
+  if (arg instanceof Result) return [KIND.result, arg.operation];
+  if (arg instanceof Load32) return [KIND.load32, offsets.get(arg.slot)! + arg.offset];
+  return [KIND.value, arg];
 }

@@ -5,7 +5,8 @@ import { makeSocketPair } from '../sys/pipe.ts';
 import { posixSpawnProgram } from '../sys/posix-spawn.ts';
 import type { LaunchPlan } from './plan.ts';
 import { PLAN_FD, RECORD, STATUS_FD } from './plan-layout.ts';
-import { decodeRecord, monitorProgram, type MonitorRecord } from './start.ts';
+import { monitorProgram } from './program.ts';
+import { decodeRecord, type MonitorRecord } from './record.ts';
 
 /** Two fds of the program that nobody uses; plans begin by closing what they do not know. */
 const ASIDE = 240;

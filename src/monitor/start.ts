@@ -1,44 +1,12 @@
 /** Starting the monitor's program with a plan, and reading what it reports. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
-import { monitorBinary } from '../base/install.ts';
 import { sealedMemfd } from '../sys/memfd.ts';
-import { describeErrno } from '../sys/system-error.ts';
 import type { LaunchPlan } from './plan.ts';
-import { RECORD, RECORD_KIND } from './plan-layout.ts';
-
-let programFd: number | undefined;
-
-/**
- * The program runs from a sealed memory file. Container processes can reach it as /proc/PID/exe while it prepares them,
- * and the file under the installation belongs to the user that the container's root is mapped to: it could be
- * overwritten from inside (CVE-2019-5736).
- */
-export function monitorProgram(): string {
-  programFd ??= sealedMemfd('trun-monitor', readFileSync(monitorBinary()));
-  return `/proc/self/fd/${programFd}`;
-}
-
-/** An operation of a plan that failed. */
-export class LaunchError extends Error {
-  readonly code: string;
-  readonly errno: number;
-  /** What could not be done, without "Cannot". */
-  readonly action: string;
-
-  constructor(action: string, errno: number) {
-    const [code, text] = describeErrno(errno);
-    super(`Cannot ${action}: ${text} (${code})`);
-    this.name = 'LaunchError';
-    this.code = code;
-    this.errno = -errno;
-    this.action = action;
-  }
-}
-
-/** A note carries the value of its operation; an exit the wait(2) status. */
-export type MonitorRecord = { readonly kind: 'note' | 'exit'; readonly value: number };
+import { RECORD } from './plan-layout.ts';
+import { monitorProgram } from './program.ts';
+import { decodeRecord, type MonitorRecord } from './record.ts';
 
 export interface MonitorProcess {
   readonly child: ChildProcess;
@@ -96,14 +64,6 @@ export function startMonitorFor(
   inherited: readonly number[] = [],
 ): ChildProcess {
   return spawnMonitor(plan, stdio, statusFd, inherited).child;
-}
-
-/** One record of the status socket. Throws a LaunchError where it reports one. */
-export function decodeRecord(plan: Pick<LaunchPlan, 'action'>, record: Buffer): MonitorRecord {
-  const kind = record.readUInt32LE(RECORD.kind);
-  const value = Number(record.readBigInt64LE(RECORD.value));
-  if (kind === RECORD_KIND.error) throw new LaunchError(plan.action(record.readUInt32LE(RECORD.operation)), value);
-  return { kind: kind === RECORD_KIND.exit ? 'exit' : 'note', value };
 }
 
 function spawnMonitor(plan: LaunchPlan, stdio: MonitorStdio, status: 'pipe' | number, inherited: readonly number[]) {

@@ -61,6 +61,7 @@ export const SYSCALLS = {
   faccessat: [269, 48],
   ioprio_set: [251, 30],
   keyctl: [250, 219],
+  renameat2: [316, 276],
   personality: [135, 92],
   sched_setattr: [314, 274],
   close_range: [436, 436],

@@ -4,12 +4,26 @@
  *   state.json    ContainerRecord; without it the container's creation was cut short
  *   config.json   the runtime spec as it was when the container was created
  *   start.sock    where the container waits for `start`; gone once it has been started
+ *   start.plan    what the launcher does for `start`, delete.plan for `delete`, by means of monitor (bundle-call-plans.ts);
+ *   start.failed  and the record of a start that failed that way
  *   notify/       the socket of sd_notify(3), where the caller has one
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/error-code.ts';
+import { monitorBinary } from '../base/install.ts';
 import type { Hooks } from '../oci/runtime-spec.ts';
+import { deletePlan, startPlan } from '../runtime/bundle-call-plans.ts';
 import { isAlive, type ProcessIdentity, processIdentity } from '../sys/process-identity.ts';
 import type { CgroupRecord } from './cgroup/container-cgroups.ts';
 import { RuntimeError } from './runtime-error.ts';
@@ -41,6 +55,8 @@ export interface ContainerRecord {
 export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
 export const START_SOCKET = 'start.sock';
+const START_PLAN = 'start.plan';
+const START_FAILED = 'start.failed';
 
 /** The folder of a container; its id has been checked. */
 export class ContainerFolder {
@@ -80,6 +96,29 @@ export class ContainerFolder {
     const temporary = join(this.path, '.state.json');
     writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
     renameSync(temporary, join(this.path, 'state.json'));
+  }
+
+  /** Leaves plans for what it takes no more than the launcher to do. Folders that a socket's address may not name have none. */
+  writeCallPlans(record: ContainerRecord): void {
+    const { hooks, cgroup, init } = record;
+    const { startContainer = [], poststart = [], poststop = [] } = hooks;
+    symlinkSync(monitorBinary(), join(this.path, 'monitor'));
+    if (startContainer.length + poststart.length === 0 && record.hasProcess && record.notifySocket === undefined) {
+      const names = { startSocket: START_SOCKET, failure: START_FAILED, plan: START_PLAN };
+      writeFileSync(join(this.path, START_PLAN), startPlan({ folder: this.path, ...names }).encode());
+    }
+    if (poststop.length === 0 && cgroup.unit === undefined && init !== undefined) {
+      writeFileSync(join(this.path, 'delete.plan'), deletePlan(this.path, init.pid, cgroup.ours).encode());
+    }
+  }
+
+  /** The record that a start by the launcher has left, where it failed. */
+  startFailure(): Buffer | undefined {
+    try {
+      return readFileSync(join(this.path, START_FAILED));
+    } catch {
+      return undefined;
+    }
   }
 
   exists(): boolean {

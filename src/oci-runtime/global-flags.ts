@@ -8,7 +8,10 @@ export const GLOBAL_FLAGS = {
   'log-format': { kind: 'text', preset: 'text', help: 'text or json' },
   'log-level': { kind: 'text', help: 'debug, info, warning or error' },
   debug: { kind: 'boolean', help: 'log what is done' },
-  'systemd-cgroup': { kind: 'boolean', help: 'have systemd make the cgroups; a cgroups path is then slice:prefix:name' },
+  'systemd-cgroup': {
+    kind: 'boolean',
+    help: 'have systemd make the cgroups; a cgroups path is then slice:prefix:name',
+  },
   'cgroup-manager': { kind: 'text', help: 'cgroupfs, systemd or disabled' },
   rootless: { kind: 'text', preset: 'auto', help: 'true, false or auto: do without cgroups that are refused' },
   criu: { kind: 'text', help: 'ignored', hidden: true },

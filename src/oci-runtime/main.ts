@@ -86,7 +86,10 @@ main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (error: unknown) => {
     const unexpected = !(error instanceof Error) || (error.name === 'TypeError' && errorCode(error) === undefined);
-    log('error', error instanceof Error ? (unexpected ? (error.stack ?? error.message) : error.message) : String(error));
+    log(
+      'error',
+      error instanceof Error ? (unexpected ? (error.stack ?? error.message) : error.message) : String(error),
+    );
     process.exit(error instanceof RuntimeError ? error.status : 1);
   },
 );

@@ -89,7 +89,12 @@ export const SCHEDULER_FLAGS = [
   'SCHED_FLAG_UTIL_CLAMP_MIN',
   'SCHED_FLAG_UTIL_CLAMP_MAX',
 ] as const;
-export const IO_PRIORITY_CLASSES = ['IOPRIO_CLASS_NONE', 'IOPRIO_CLASS_RT', 'IOPRIO_CLASS_BE', 'IOPRIO_CLASS_IDLE'] as const;
+export const IO_PRIORITY_CLASSES = [
+  'IOPRIO_CLASS_NONE',
+  'IOPRIO_CLASS_RT',
+  'IOPRIO_CLASS_BE',
+  'IOPRIO_CLASS_IDLE',
+] as const;
 export type IoPriorityClass = (typeof IO_PRIORITY_CLASSES)[number];
 
 /** sched_setattr(2); times in nanoseconds. */

@@ -15,7 +15,13 @@ import { STATUS_FD } from '../monitor/plan-layout.ts';
 import { AF_UNIX, AT_FDCWD, CLONE, KEYCTL_JOIN_SESSION_KEYRING, O, PR, SIGCHLD, SOCK } from '../sys/linux-constants.ts';
 import { BUNDLE_FD, type BundleLaunch, type NamespacePlan } from './bundle-launch.ts';
 import { appendBundleDevices } from './bundle-device-stage.ts';
-import { appendBundleProcess, appendLookup, appendPersonality, appendStdio, openLabel } from './bundle-process-stage.ts';
+import {
+  appendBundleProcess,
+  appendLookup,
+  appendPersonality,
+  appendStdio,
+  openLabel,
+} from './bundle-process-stage.ts';
 import { appendConsole } from './device-stage.ts';
 import { FD } from './fds.ts';
 import { appendHideStage } from './hide-stage.ts';

@@ -21,7 +21,7 @@ export function appendBundleRoot(
   { ownMounts, propagation, rootfsMount }: BundleRoot,
 ): void {
   if (ownMounts) {
-    const flags = propagation === undefined ? MS.SLAVE | MS.REC : propagationFlags(propagation) | MS.REC;
+    const flags = firstPropagation(propagation) | MS.REC;
     plan.call('mount', ['none', '/', 0, flags, 0], 'set the propagation of the root');
     if (flags & MS.SHARED) {
       // pivot_root(2): neither the new root's parent may be shared, nor may what is bound here reach the host.
@@ -36,6 +36,13 @@ export function appendBundleRoot(
   );
   plan.call('dup3', [opened, FD.root, O.CLOEXEC], 'move the root file system');
   plan.call('close', [opened], 'close the root file system');
+}
+
+/** As runc: what the host mounts later shows, unless the bundle says otherwise. What is unbindable, is so in the end. */
+function firstPropagation(propagation: Propagation): number {
+  if (propagation === undefined) return MS.SLAVE;
+  const flags = propagationFlags(propagation);
+  return flags & MS.UNBINDABLE ? MS.PRIVATE : flags;
 }
 
 export function appendRootChange(

@@ -24,6 +24,8 @@ export const FD = {
   label: 32,
   /** Where a mount goes that takes a path. */
   mountPoint: 34,
+  /** Of a container's first process, for who looks whether it lives. */
+  pidfd: 35,
   /** Where the status socket goes when its place is taken. */
   status: 33,
 } as const;

@@ -40,6 +40,14 @@ export function schedulerAttributes(values: {
   return attributes;
 }
 
+/** struct pollfd of poll.h, for whether there is something to read. */
+export function pollOf(fd: number): Buffer {
+  const poll = Buffer.alloc(8);
+  poll.writeInt32LE(fd, 0);
+  poll.writeInt16LE(1 /* POLLIN */, 4);
+  return poll;
+}
+
 /** struct winsize of asm-generic/termios.h. */
 export function winsize(rows: number, columns: number): Buffer {
   const size = Buffer.alloc(8);

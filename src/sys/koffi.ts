@@ -2,24 +2,36 @@
  * The one place where koffi comes in. Its own entry module costs 8-12 ms of start-up; the addon alone exports the same
  * functions and loads in one to three, so that is tried first.
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
+import { join } from 'node:path';
+import { installRoot } from '../base/install.ts';
 import type koffiModule from 'koffi';
 
 type Koffi = typeof koffiModule;
 
-const require = createRequire(import.meta.filename);
+const ADDON = `@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
 
 function loadKoffi(): Koffi {
+  // Where npm puts it, beside us or above: asking Node to look for it costs as much as loading it.
+  for (const modules of [join(installRoot, 'node_modules'), join(installRoot, '..')]) {
+    const addon = join(modules, ADDON);
+    if (existsSync(addon)) return loadAddon(addon);
+  }
+  const require = createRequire(import.meta.filename);
   try {
-    const addon = require.resolve(`@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`);
-    const loaded = { exports: {} };
-    process.dlopen(loaded, addon);
-    return loaded.exports as Koffi;
+    return loadAddon(require.resolve(ADDON));
   } catch {
     // A libc or an architecture of another name: koffi knows where its addon lies.
     return require('koffi') as Koffi;
   }
+}
+
+function loadAddon(path: string): Koffi {
+  const loaded = { exports: {} };
+  process.dlopen(loaded, path);
+  return loaded.exports as Koffi;
 }
 
 export const koffi = loadKoffi();

@@ -1,5 +1,14 @@
 /** The cgroups of one container: making them, entering, limits, what is in them, and their end. */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../../base/error-code.ts';
 import type { Resources } from '../../oci/runtime-spec.ts';
@@ -116,7 +125,10 @@ export class ContainerCgroups {
     const { version, folders } = this.record;
     if (version === 2) {
       write(this.#unified, 'cgroup.freeze', frozen ? '1' : '0');
-      until(() => /^frozen (\d)$/m.exec(readOptional(join(this.#unified, 'cgroup.events')) ?? '')?.[1] === (frozen ? '1' : '0'));
+      until(
+        () =>
+          /^frozen (\d)$/m.exec(readOptional(join(this.#unified, 'cgroup.events')) ?? '')?.[1] === (frozen ? '1' : '0'),
+      );
       return;
     }
     const folder = folders['freezer'];
@@ -138,7 +150,8 @@ export class ContainerCgroups {
       for (const folder of left) {
         if (tryRemove(folder)) continue;
         if (version === 2) write(folder, 'cgroup.kill', '1', true);
-        for (const pid of new ContainerCgroups({ ...this.record, folders: { '': folder } }).processes()) killQuietly(pid);
+        for (const pid of new ContainerCgroups({ ...this.record, folders: { '': folder } }).processes())
+          killQuietly(pid);
       }
       if (left.every((folder) => !existsSync(folder))) return;
       if (performance.now() - start > REMOVAL_MS) {
@@ -280,7 +293,6 @@ function removeQuietly(folder: string): void {
     // The error that is under way says more.
   }
 }
-
 
 function readOptional(path: string): string | undefined {
   try {

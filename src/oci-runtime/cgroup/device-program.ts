@@ -60,7 +60,7 @@ export function deviceProgram(rules: readonly FullRule[]): Buffer {
 }
 
 function ruleInstructions({ allow, type, major, minor, access }: FullRule): Instruction[] {
-  const bits = [...access].reduce((sum, letter) => sum | (ACCESS[letter] ?? 0), 0);
+  const bits = Object.entries(ACCESS).reduce((sum, [letter, bit]) => sum | (access.includes(letter) ? bit : 0), 0);
   const tests: Instruction[] = [{ op: OP.JUMP_UNEQUAL, to: TYPE, value: type === 'b' ? TYPES.b : TYPES.c }];
   if (bits !== ALL_ACCESS) {
     tests.push({ op: OP.MOVE_REGISTER, to: CONTEXT, from: ACCESSED });

@@ -60,9 +60,10 @@ export function cgroupsPath({ cgroupsPath: path = '' }: Linux, id: string): stri
 
 /** Device rules are no limits: a user namespace opens no devices of its own. */
 function asksForLimits({ resources = {} }: Linux): boolean {
-  const { devices: _devices, ...limits } = resources;
-  return Object.values(limits).some((value) =>
-    Object.values(value as object).some((limit) => limit !== undefined && limit !== 0 && limit !== ''),
+  return Object.entries(resources).some(
+    ([kind, limits]) =>
+      kind !== 'devices' &&
+      Object.values(limits as object).some((limit) => limit !== undefined && limit !== 0 && limit !== ''),
   );
 }
 

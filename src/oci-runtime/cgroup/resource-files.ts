@@ -17,6 +17,7 @@ export function filesOfV1(resources: Resources): ResourceFile[] {
     ...file('memory', 'memory.limit_in_bytes', memory.limit),
     ...file('memory', 'memory.memsw.limit_in_bytes', memory.swap, { optional: memory.swap === -1 }),
     ...file('memory', 'memory.soft_limit_in_bytes', memory.reservation),
+    ...file('memory', 'memory.kmem.limit_in_bytes', memory.kernel, { optional: true }),
     ...file('memory', 'memory.kmem.tcp.limit_in_bytes', memory.kernelTCP, { optional: true }),
     ...file('memory', 'memory.swappiness', memory.swappiness),
     ...file('memory', 'memory.oom_control', memory.disableOOMKiller === true ? 1 : undefined),
@@ -132,7 +133,11 @@ function blockFilesOfV1(block: BlockIO): ResourceFile[] {
     ...file('blkio', 'blkio.leaf_weight', positive(block.leafWeight), { optional: true }),
     ...(block.weightDevice ?? []).flatMap(({ major, minor, weight, leafWeight }) => [
       ...file('blkio', 'blkio.weight_device', weight === undefined ? undefined : `${major}:${minor} ${weight}`),
-      ...file('blkio', 'blkio.leaf_weight_device', leafWeight === undefined ? undefined : `${major}:${minor} ${leafWeight}`),
+      ...file(
+        'blkio',
+        'blkio.leaf_weight_device',
+        leafWeight === undefined ? undefined : `${major}:${minor} ${leafWeight}`,
+      ),
     ]),
     ...THROTTLES.flatMap(([key, name]) =>
       (block[key] ?? []).flatMap((rate) => file('blkio', name, `${device(rate)} ${rate.rate}`)),

@@ -18,7 +18,9 @@ interface UnitName {
 export function unitName(cgroupsPath: string, id: string, isRoot: boolean): UnitName {
   const [slice = '', prefix = 'trun', name = id] = cgroupsPath === '' ? [] : cgroupsPath.split(':');
   if (cgroupsPath !== '' && cgroupsPath.split(':').length !== 3) {
-    throw new RuntimeError(`cgroupsPath ${cgroupsPath} is not of the form slice:prefix:name that --systemd-cgroup takes`);
+    throw new RuntimeError(
+      `cgroupsPath ${cgroupsPath} is not of the form slice:prefix:name that --systemd-cgroup takes`,
+    );
   }
   return {
     slice: slice === '' ? (isRoot ? 'system.slice' : 'user.slice') : slice,
@@ -36,11 +38,16 @@ export async function startUnit(
   const uid = hostUid();
   const { slice, scope } = unitName(cgroupsPath, id, uid === 0);
   using manager = await SystemdManager.connect(uid, process.env);
-  await manager.startScope(scope, `container ${id}`, [pid], [
-    ['Slice', { signature: 's', value: slice }],
-    ['DefaultDependencies', { signature: 'b', value: false }],
-    ...limitProperties(resources),
-  ]);
+  await manager.startScope(
+    scope,
+    `container ${id}`,
+    [pid],
+    [
+      ['Slice', { signature: 's', value: slice }],
+      ['DefaultDependencies', { signature: 'b', value: false }],
+      ...limitProperties(resources),
+    ],
+  );
   const group = await manager.scopeControlGroup(scope);
   const folders: Record<string, string> = {};
   if (hierarchies.version === 2) {

@@ -14,7 +14,9 @@ const PATIENCE_MS = 10_000;
 
 export const remove = runtimeCommand({
   usage: 'delete [--force] ID',
-  flags: { force: { kind: 'boolean', short: 'f', help: 'kill the container if it runs; one that is not there is fine' } },
+  flags: {
+    force: { kind: 'boolean', short: 'f', help: 'kill the container if it runs; one that is not there is fine' },
+  },
   args: [1, 1],
   async run({ surroundings, args: [id = ''], flags }) {
     const folder = new ContainerFolder(surroundings.root, id);
@@ -61,7 +63,8 @@ function endAll(record: ContainerRecord): void {
   if (!hasPidNamespace) for (const pid of containerProcesses(record)) killQuietly(pid);
   const start = performance.now();
   for (let wait = 1; isAlive(init); wait = Math.min(wait * 2, 50)) {
-    if (performance.now() - start > PATIENCE_MS) throw new RuntimeError(`container init (pid ${init.pid}) does not end`);
+    if (performance.now() - start > PATIENCE_MS)
+      throw new RuntimeError(`container init (pid ${init.pid}) does not end`);
     pause(wait);
   }
 }

@@ -27,7 +27,11 @@ const FLAGS = {
   'no-new-privs': { kind: 'boolean', help: 'set no_new_privs' },
   cap: { kind: 'list', short: 'c', help: 'a capability more' },
   'preserve-fds': { kind: 'integer', help: 'how many file descriptors from 3 on to hand on' },
-  cgroup: { kind: 'list', help: 'a cgroup below the container’s to run in', unsupported: 'it runs in the container’s own' },
+  cgroup: {
+    kind: 'list',
+    help: 'a cgroup below the container’s to run in',
+    unsupported: 'it runs in the container’s own',
+  },
   'ignore-paused': { kind: 'boolean', help: 'go on with a paused container' },
   'no-subreaper': { kind: 'boolean', help: 'ignored', hidden: true },
 } as const;
@@ -70,7 +74,8 @@ export const exec = runtimeCommand({
 function processOf(flags: FlagValues<typeof FLAGS>, command: readonly string[], pattern: Process): Process {
   const { process: file } = flags;
   if (file !== undefined) return validateProcess(parseJson(readFileSync(file, 'utf8'), file));
-  const { consoleSize: _size, ...base } = pattern;
+  const base = { ...pattern };
+  delete base.consoleSize;
   const added = flags.cap.map((name) => (name.startsWith('CAP_') ? name : `CAP_${name.toUpperCase()}`));
   const unknown = added.find((name) => !(CAPABILITY_NAMES as readonly string[]).includes(name));
   if (unknown !== undefined) throw new RuntimeError(`unknown capability ${unknown}`);
@@ -95,7 +100,8 @@ function processOf(flags: FlagValues<typeof FLAGS>, command: readonly string[], 
 function userOf(flags: FlagValues<typeof FLAGS>, base: Process['user']): Process['user'] {
   const groups = flags['additional-gids'].map(Number);
   const user = flags.user === undefined ? base : parseUser(flags.user);
-  if (!groups.every((group) => Number.isInteger(group) && group >= 0)) throw new RuntimeError('--additional-gids: not a group id');
+  if (!groups.every((group) => Number.isInteger(group) && group >= 0))
+    throw new RuntimeError('--additional-gids: not a group id');
   return groups.length === 0 ? user : { ...user, additionalGids: [...(user.additionalGids ?? []), ...groups] };
 }
 

@@ -9,8 +9,7 @@ export const state = runtimeCommand({
   args: [1, 1],
   run({ surroundings, args: [id = ''] }) {
     const folder = new ContainerFolder(surroundings.root, id);
-    const { owner: _owner, ...shown } = stateOf(folder, folder.read());
-    print(JSON.stringify(shown, undefined, 2));
+    print(JSON.stringify(stateOf(folder, folder.read()), undefined, 2));
     return 0;
   },
 });

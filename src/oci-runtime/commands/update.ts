@@ -46,7 +46,8 @@ export const update = runtimeCommand({
 
 function wanted(flags: FlagValues<typeof FLAGS>): Resources {
   const { resources: file } = flags;
-  if (file !== undefined) return validateResources(parseJson(readFileSync(file === '-' ? 0 : file, 'utf8'), '--resources'));
+  if (file !== undefined)
+    return validateResources(parseJson(readFileSync(file === '-' ? 0 : file, 'utf8'), '--resources'));
   const memory = defined({
     limit: bytes('memory', flags.memory),
     reservation: bytes('memory-reservation', flags['memory-reservation']),

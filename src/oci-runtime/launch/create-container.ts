@@ -1,10 +1,9 @@
 /** `create`: from a bundle to a container that waits for `start`. The plan's side of it is runtime/bundle-plan.ts. */
-import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { RLIMITS, rlimitValue } from '../../oci/rlimits.ts';
 import type { Rlimit, RuntimeSpec } from '../../oci/runtime-spec.ts';
-import { LaunchError } from '../../monitor/start.ts';
+import { LaunchError } from '../../monitor/record.ts';
 import { type PlanProcess, spawnPlan } from '../../monitor/spawn-plan.ts';
 import { BUNDLE_FD } from '../../runtime/bundle-launch.ts';
 import { bundlePlan } from '../../runtime/bundle-plan.ts';
@@ -18,8 +17,7 @@ import type { Surroundings } from '../global-flags.ts';
 import { killQuietly } from '../kill-quietly.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { type Bundle, NO_PROCESS, openBundle } from './bundle.ts';
-import { type HookState, runHooks, runHooksInside } from './hooks.ts';
-import { writeIdMaps } from './id-maps.ts';
+import type { HookState } from './hooks.ts';
 import { executionFailure } from './launch-failure.ts';
 import { plannedMounts } from './mounts.ts';
 import { namespacePlan } from './namespaces.ts';
@@ -86,7 +84,9 @@ async function launch(
       bundle: bundle.path,
       newNamespaces: namespaces.create,
       cgroupsPath:
-        surroundings.cgroupManager === 'cgroupfs' && !surroundings.rootless ? cgroupsPath(linux, request.id) : undefined,
+        surroundings.cgroupManager === 'cgroupfs' && !surroundings.rootless
+          ? cgroupsPath(linux, request.id)
+          : undefined,
     }),
     rootfs: bundle.rootfs,
     rootfsMount: mountPointOf(bundle.rootfs),
@@ -110,7 +110,7 @@ async function launch(
     program.go();
 
     pid = note(program);
-    if (namespaces.create & CLONE.NEWUSER) writeIdMaps(pid, linux);
+    if (namespaces.create & CLONE.NEWUSER) (await import('./id-maps.ts')).writeIdMaps(pid, linux);
     if (spec.process?.oomScoreAdj !== undefined) setOomScore(pid, spec.process.oomScoreAdj, surroundings.rootless);
     const state: HookState = {
       ociVersion: spec.ociVersion,
@@ -140,18 +140,26 @@ async function launch(
     };
     // From here on a `delete --force` finds what to end, should we be killed.
     folder.write(record);
-    runHooks(hooks, 'prestart', state);
-    runHooks(hooks, 'createRuntime', state);
+    // What few containers need is loaded for them alone: child_process costs four milliseconds.
+    if ((hooks.prestart ?? []).length + (hooks.createRuntime ?? []).length > 0) {
+      const { runHooks } = await import('./hooks.ts');
+      // The deprecated kind knows the states of the first runtime spec.
+      runHooks(hooks, 'prestart', { ...state, status: 'created' });
+      runHooks(hooks, 'createRuntime', state);
+    }
     program.go();
 
     if (copyUps > 0 || (hooks.createContainer ?? []).length > 0) {
       const pairs = Array.from({ length: copyUps }, () => [note(program), note(program)] as const);
+      const { copyUp } = await import('./copy-up.ts');
       for (const [from, to] of pairs) copyUp(pid, from, to);
       note(program);
+      const { runHooksInside } = await import('./hooks.ts');
       runHooksInside(hooks, 'createContainer', state, namespaces.all);
       program.go();
     }
     note(program);
+    folder.writeCallPlans(record);
     setLimits(pid, spec.process?.rlimits ?? []);
     if (request.pidFile !== undefined) writePidFile(request.pidFile, pid);
     return { folder, record, process: program };
@@ -159,7 +167,7 @@ async function launch(
     if (pid !== undefined) killQuietly(pid);
     program.close();
     cgroups?.remove();
-    if (error instanceof LaunchError) throw executionFailure(error, spec.process);
+    if (error instanceof LaunchError) throw executionFailure(error);
     throw error;
   }
 }
@@ -196,14 +204,6 @@ function setOomScore(pid: number, score: number, rootless: boolean): void {
   } catch (error) {
     if (!rootless) throw new RuntimeError(`cannot set oomScoreAdj to ${score}: ${(error as Error).message}`);
   }
-}
-
-/** The content of a folder goes to the file system that hides it: `tmpcopyup`. Both are fds of the container's process. */
-function copyUp(pid: number, from: number, to: number): void {
-  const source = `/proc/${pid}/fd/${from}/.`;
-  if (readdirSync(source).length === 0) return;
-  const { status, stderr, error } = spawnSync('cp', ['-a', source, `/proc/${pid}/fd/${to}/`], { encoding: 'utf8' });
-  if (status !== 0) throw new RuntimeError(`cannot copy up: ${error?.message ?? stderr.trim()}`);
 }
 
 /** The mount point of the file system that a folder is on, from the mount table (proc(5)). */

@@ -1,6 +1,6 @@
 import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LaunchError } from '../../monitor/start.ts';
+import { LaunchError } from '../../monitor/record.ts';
 import { type PlanProcess, spawnPlan } from '../../monitor/spawn-plan.ts';
 import type { Linux, Process } from '../../oci/runtime-spec.ts';
 import { bundleExecPlan } from '../../runtime/bundle-exec-plan.ts';
@@ -56,7 +56,7 @@ export async function execInContainer(record: ContainerRecord, request: ExecRequ
     const { attend } = await import('./foreground.ts');
     return await attend(program, pid, master, plan);
   } catch (error) {
-    if (error instanceof LaunchError) throw executionFailure(error, process);
+    if (error instanceof LaunchError) throw executionFailure(error);
     throw error;
   }
 }

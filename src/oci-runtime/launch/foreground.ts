@@ -4,7 +4,7 @@ import { ReadStream } from 'node:tty';
 import type { PlanProcess } from '../../monitor/spawn-plan.ts';
 import type { LaunchPlan } from '../../monitor/plan.ts';
 import { RECORD } from '../../monitor/plan-layout.ts';
-import { decodeRecord } from '../../monitor/start.ts';
+import { decodeRecord } from '../../monitor/record.ts';
 import { killQuietly } from '../kill-quietly.ts';
 import { setWindowSize } from '../../sys/window-size.ts';
 
@@ -40,7 +40,7 @@ function exitOf(program: PlanProcess, plan: Pick<LaunchPlan, 'action'>): Promise
         const { kind, value } = decodeRecord(plan, pending);
         if (kind === 'exit') resolve(value);
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     }
   });
@@ -53,9 +53,9 @@ function exitOf(program: PlanProcess, plan: Pick<LaunchPlan, 'action'>): Promise
 function relayTerminal(master: number): { drained: () => Promise<void>; stop: () => void } {
   const terminal = new ReadStream(master);
   const { promise: ended, resolve } = Promise.withResolvers<void>();
-  const resize = (): void => {
+  function resize(): void {
     if (process.stdout.isTTY) setWindowSize(master, process.stdout.rows, process.stdout.columns);
-  };
+  }
   resize();
   process.on('SIGWINCH', resize);
   if (process.stdin.isTTY) process.stdin.setRawMode(true);

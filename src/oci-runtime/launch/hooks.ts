@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, readFileSync, writeSync } from 'node:fs';
 import { errorCode } from '../../base/error-code.ts';
-import { LaunchError } from '../../monitor/start.ts';
+import { LaunchError } from '../../monitor/record.ts';
 import { spawnPlan } from '../../monitor/spawn-plan.ts';
 import type { Hook, HookKind, Hooks } from '../../oci/runtime-spec.ts';
 import { hookPlan } from '../../runtime/bundle-exec-plan.ts';
@@ -49,9 +49,11 @@ function runHook({ path, args, env, timeout }: Hook, name: string, state: HookSt
     killSignal: 'SIGKILL',
     ...(timeout === undefined ? {} : { timeout: timeout * 1000 }),
   });
-  if (errorCode(error) === 'ETIMEDOUT') throw new RuntimeError(`error running ${name}: hook ran past specified timeout of ${timeout}s`);
+  if (errorCode(error) === 'ETIMEDOUT')
+    throw new RuntimeError(`error running ${name}: hook ran past specified timeout of ${timeout}s`);
   // One that does not read its stdin is none the worse.
-  if (error !== undefined && errorCode(error) !== 'EPIPE') throw new RuntimeError(`error running ${name}: ${error.message}`);
+  if (error !== undefined && errorCode(error) !== 'EPIPE')
+    throw new RuntimeError(`error running ${name}: ${error.message}`);
   if (status === 0) return;
   const end = signal === null ? `exit status ${status}` : `signal: ${signal}`;
   throw new RuntimeError(`error running ${name}: ${end}, stdout: ${stdout.trim()}, stderr: ${stderr.trim()}`);
@@ -97,7 +99,9 @@ function runHookInside(hook: Hook, name: string, state: HookState, namespaces: n
       }
       if (record.value === 0) return;
       const end = record.value & 0x7f ? `signal: ${record.value & 0x7f}` : `exit status ${record.value >> 8}`;
-      throw new RuntimeError(`error running ${name}: ${end}, output: ${readFileSync(`/proc/self/fd/${output}`, 'utf8').trim()}`);
+      throw new RuntimeError(
+        `error running ${name}: ${end}, output: ${readFileSync(`/proc/self/fd/${output}`, 'utf8').trim()}`,
+      );
     }
     throw new RuntimeError(`error running ${name}: it could not be watched`);
   } catch (error) {

@@ -1,11 +1,10 @@
-import type { LaunchError } from '../../monitor/start.ts';
-import type { Process } from '../../oci/runtime-spec.ts';
+import type { LaunchError } from '../../monitor/record.ts';
 import { RuntimeError } from '../runtime-error.ts';
 
 /** A launch that failed, with what engines look for where the program is not there or cannot be executed. */
-export function executionFailure(error: LaunchError, process: Process | undefined): RuntimeError {
-  const name = process?.args[0] ?? '';
-  if (error.action !== `execute ${name}`) return new RuntimeError(`unable to start container process: ${error.message}`);
+export function executionFailure(error: LaunchError): RuntimeError {
+  const name = /^execute (.*)$/s.exec(error.action)?.[1];
+  if (name === undefined) return new RuntimeError(`unable to start container process: ${error.message}`);
   const reason =
     error.code === 'ENOENT' && !name.includes('/') ? 'executable file not found in $PATH' : describe(error, name);
   return new RuntimeError(`unable to start container process: exec: ${JSON.stringify(name)}: ${reason}`);

@@ -37,7 +37,10 @@ export function prepareNotify(
     spec: {
       ...spec,
       process: { ...process, env: [...env, `NOTIFY_SOCKET=${INSIDE}/${NAME}`] },
-      mounts: [...(spec.mounts ?? []), { destination: INSIDE, type: 'bind', source, options: ['bind', 'nosuid', 'noexec', 'nodev'] }],
+      mounts: [
+        ...(spec.mounts ?? []),
+        { destination: INSIDE, type: 'bind', source, options: ['bind', 'nosuid', 'noexec', 'nodev'] },
+      ],
     },
   };
 }

@@ -1,7 +1,7 @@
 /** `start`: gives a created container the word, and waits until its program runs. */
 import { closeSync, rmSync, writeSync } from 'node:fs';
 import { errorCode } from '../../base/error-code.ts';
-import { LaunchError } from '../../monitor/start.ts';
+import { decodeRecord, LaunchError } from '../../monitor/record.ts';
 import { RecordReader } from '../../monitor/spawn-plan.ts';
 import { socketAddress } from '../../state/socket-address.ts';
 import { connectUnix } from '../../sys/unix-connect.ts';
@@ -9,12 +9,15 @@ import { type ContainerFolder, type ContainerRecord, statusOf } from '../contain
 import { killQuietly } from '../kill-quietly.ts';
 import { log } from '../log.ts';
 import { RuntimeError } from '../runtime-error.ts';
+import { executionFailure } from './launch-failure.ts';
 import { awaitReady, openNotify } from './notify-socket.ts';
 
 /** More than a program takes to be executed, on the slowest of file systems. */
 const PATIENCE_MS = 120_000;
 
 export async function startContainer(folder: ContainerFolder, record: ContainerRecord): Promise<void> {
+  const failure = folder.startFailure();
+  if (failure !== undefined) reportFailure(failure, record);
   const status = statusOf(folder, record);
   if (status === 'stopped') throw new RuntimeError('cannot start a container that has stopped');
   if (status === 'running') throw new RuntimeError('cannot start an already running container');
@@ -30,17 +33,10 @@ export async function startContainer(folder: ContainerFolder, record: ContainerR
     }
     writeSync(connection, 'g');
     // The program's start closes the container's end.
-    const { startsAt, startActions } = record;
-    const action = (index: number): string => startActions[index - startsAt] ?? 'start the container';
-    while (new RecordReader({ action }, connection).next() !== undefined);
+    while (new RecordReader(actionsOf(record), connection).next() !== undefined);
   } catch (error) {
     killQuietly(record.init!.pid);
-    if (error instanceof LaunchError) {
-      const { executionFailure } = await import('./launch-failure.ts');
-      const name = /^execute (.*)$/.exec(error.action)?.[1];
-      throw executionFailure(error, name === undefined ? undefined : { user: { uid: 0, gid: 0 }, args: [name], cwd: '/' });
-    }
-    throw error;
+    throw error instanceof LaunchError ? executionFailure(error) : error;
   } finally {
     closeSync(connection);
   }
@@ -50,6 +46,21 @@ export async function startContainer(folder: ContainerFolder, record: ContainerR
     for (const message of tryHooks(record.hooks, 'poststart', hookState(record, 'running'))) log('warning', message);
   }
   if (notify !== undefined) awaitReady(notify, record);
+}
+
+/** Operations by their index in the plan that the container executes. */
+function actionsOf({ startsAt, startActions }: ContainerRecord): { action: (index: number) => string } {
+  return { action: (index) => startActions[index - startsAt] ?? 'start the container' };
+}
+
+/** What the container has said when the launcher gave it the word. */
+function reportFailure(failure: Buffer, record: ContainerRecord): never {
+  try {
+    decodeRecord(actionsOf(record), failure);
+  } catch (error) {
+    throw error instanceof LaunchError ? executionFailure(error) : error;
+  }
+  throw new RuntimeError('the container could not be started');
 }
 
 function connect(folder: ContainerFolder): number {
