@@ -1,4 +1,4 @@
-import type { Attributes, Bytes, ListVisitor, LowerLayer, Name } from 'fuse-overlay';
+import type { Attributes, ReadRoom, ListVisitor, LowerLayer, Name } from 'fuse-overlay';
 
 /** `count` ids from `from` on are shown as those from `to` on. */
 export interface IdRange {
@@ -79,8 +79,8 @@ export class MappedLower implements LowerLayer {
     return this.#layer.open(node);
   }
 
-  read(node: number, offset: number, out: Bytes): number {
-    return this.#layer.read(node, offset, out);
+  read(node: number, offset: number, out: ReadRoom, attempt: number): number {
+    return this.#layer.read(node, offset, out, attempt);
   }
 
   contentId(node: number): Buffer | undefined {

@@ -5,18 +5,18 @@
  * Files of other file systems that are mounted below the directory belong to it. The ids of owners are the host's.
  */
 import { FileType, type Attributes } from '../server/attributes.ts';
-import type { Bytes, StatFs } from '../server/file-system.ts';
+import type { ReadRoom, StatFs } from '../server/file-system.ts';
 import type { Name } from '../server/name.ts';
 import { readDirectory, type DirectoryEntry } from '../sys/directory.ts';
 import { ENODATA, checked, errno } from '../sys/errors.ts';
 import { close, openAt, readlinkAt } from '../sys/files.ts';
-import { preadFully } from '../sys/io.ts';
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY } from '../sys/open-flags.ts';
 import { FileStat, statFd, statfsFd } from '../sys/stat.ts';
 import { getXattr, listXattrs } from '../sys/xattr.ts';
 import { DirectoryNodes, rootNode } from './directory-nodes.ts';
 import { FdCache } from './fd-cache.ts';
 import type { ListVisitor, LowerLayer } from './lower-layer.ts';
+import { readSoon } from './read-soon.ts';
 
 /** Contents kept open for `read`. */
 const keptOpen = 64;
@@ -122,14 +122,14 @@ export class DirectoryLayer implements LowerLayer {
     return this.#nodes.withPath(node, (path) => openAt(AT_FDCWD, `/proc/self/fd/${path}`, O_RDONLY));
   }
 
-  read(node: number, offset: number, out: Bytes): number {
+  read(node: number, offset: number, out: ReadRoom, attempt: number): number {
     let fd = this.#files.get(node);
     if (fd < 0) {
       fd = this.open(node);
       if (fd < 0) return fd;
       this.#files.set(node, fd);
     }
-    return preadFully(fd, out.address, out.length, offset);
+    return readSoon(fd, out.address, out.length, offset, attempt);
   }
 
   contentId(): undefined {

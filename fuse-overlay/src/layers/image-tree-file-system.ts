@@ -135,7 +135,7 @@ export class ImageTreeFileSystem implements FileSystem {
   }
 
   read(request: Request, nodeId: number, _handle: number, offset: number, out: ReadRoom): number {
-    const length = this.tree.readSoon(nodeId, offset, out, request.attempt);
+    const length = this.tree.read(nodeId, offset, out, request.attempt);
     if (this.#order && length > 0) this.#order.note(this.tree.arrays.data[nodeId - 1]!, offset + length);
     return length;
   }

@@ -1,6 +1,6 @@
 /** An image's merged tree over its mapped index: every question but a file's contents is answered from memory. */
 import { FileType, type Attributes } from '../server/attributes.ts';
-import type { Bytes, ReadRoom } from '../server/file-system.ts';
+import type { ReadRoom } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
 import { ENODATA, checked, errno } from '../sys/errors.ts';
 import { close, openAt } from '../sys/files.ts';
@@ -10,7 +10,7 @@ import { mapFile, type Mapping } from '../sys/mmap.ts';
 import { AT_FDCWD, O_RDONLY } from '../sys/open-flags.ts';
 import { FileStat, statFd } from '../sys/stat.ts';
 import { ContentFiles } from './content-files.ts';
-import { readSoon } from './read-soon.ts';
+import { replyFromFile } from './read-soon.ts';
 import type { ListVisitor, LowerLayer } from './lower-layer.ts';
 import {
   contentIdSize,
@@ -198,33 +198,13 @@ export class ImageTree implements LowerLayer {
     return id ? this.#files.open(id) : openAt(AT_FDCWD, '/dev/null', O_RDONLY);
   }
 
-  read(node: number, offset: number, out: Bytes): number {
+  read(node: number, offset: number, out: ReadRoom, attempt: number): number {
     const id = this.#id(node);
     if (typeof id === 'number') return id;
     const size = this.arrays.size[node - 1]!;
     if (id === undefined || offset >= size) return 0;
     const fd = this.#files.get(this.arrays.data[node - 1]!, id);
-    return fd < 0 ? -errno.EIO : preadFully(fd, out.address, Math.min(out.length, size - offset), offset);
-  }
-
-  /**
-   * As `read`, but never waits for a disk: `NOT_YET` when the contents are not in the page cache, which they are then on their
-   * way to. `attempt` counts the calls for one request.
-   */
-  readSoon(node: number, offset: number, out: ReadRoom, attempt: number): number {
-    const id = this.#id(node);
-    if (typeof id === 'number') return id;
-    const size = this.arrays.size[node - 1]!;
-    if (id === undefined || offset >= size) return 0;
-    const fd = this.#files.get(this.arrays.data[node - 1]!, id);
-    if (fd < 0) return -errno.EIO;
-    const length = Math.min(out.length, size - offset);
-    // A long stretch is there when its last byte is: the rest was read ahead before it.
-    if (length >= longRead) {
-      const last = readSoon(fd, out.address, 1, offset + length - 1, attempt);
-      return last === 1 ? out.fromFile(fd, offset, length) : last;
-    }
-    return readSoon(fd, out.address, length, offset, attempt);
+    return fd < 0 ? -errno.EIO : replyFromFile(fd, size, offset, out, attempt);
   }
 
   /** Starts reading the first `length` bytes of a content (its number, not a node) into the page cache. */
@@ -267,9 +247,6 @@ export class ImageTree implements LowerLayer {
 
 const none = { nodes: 0, entries: 0, contents: 0, nameBytes: 0, targetBytes: 0, xattrBytes: 0 };
 const emptyTree = treeArrays(new ArrayBuffer(treeFileSize(none)), none);
-
-/** From this length on a read leaves the copying to the server, which may not need to. */
-const longRead = 16384;
 
 /** What a directory shows as its size. */
 const directorySize = 4096;

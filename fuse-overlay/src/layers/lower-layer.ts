@@ -6,7 +6,7 @@
  * out; hard links are one node. No method follows a symbolic link, blocks on a fifo, or reaches outside the layer's root.
  */
 import type { Attributes } from '../server/attributes.ts';
-import type { Bytes } from '../server/file-system.ts';
+import type { ReadRoom } from '../server/file-system.ts';
 import type { Name } from '../server/name.ts';
 
 /** Called once for each name of a directory, without `.` and `..`. `type`: the file type bits of `st_mode`. */
@@ -35,8 +35,11 @@ export interface LowerLayer {
   listxattr(node: number): Buffer[] | number;
   /** A new descriptor of a regular file's contents, O_RDONLY and close-on-exec, which the caller closes; or a negative errno. */
   open(node: number): number;
-  /** Reads into `out` from a regular file, through descriptors that the layer keeps; returns the number of bytes. */
-  read(node: number, offset: number, out: Bytes): number;
+  /**
+   * Answers a READ from a regular file, through descriptors that the layer keeps: the number of bytes in `out`, or `NOT_YET` where
+   * that would mean to wait for a disk. `attempt` counts the calls for one request.
+   */
+  read(node: number, offset: number, out: ReadRoom, attempt: number): number;
   /** Content id (sha256, 32 bytes) of a regular file where the layer knows it. */
   contentId(node: number): Buffer | undefined;
   /** Closes every descriptor it keeps. Once more does nothing. */

@@ -1,5 +1,5 @@
 /** Reading files without ever waiting for a disk, so that one slow read holds up no other request. */
-import { NOT_YET } from '../server/file-system.ts';
+import { NOT_YET, type ReadRoom } from '../server/file-system.ts';
 import { errno } from '../sys/errors.ts';
 import { preadCached, preadFully, willNeed } from '../sys/io.ts';
 
@@ -25,4 +25,17 @@ export function readSoon(fd: number, address: number, length: number, offset: nu
   // Memory may be short, and what was read ahead be gone again: then it is asked for once more.
   if (attempt % restart === 0) willNeed(fd, offset, length);
   return NOT_YET;
+}
+
+/** From this length on a read leaves the copying to the server, which may not need to. */
+const longRead = 16384;
+
+/** Answers a READ from a file of `size` bytes: the number of bytes, `NOT_YET`, or a negative errno. */
+export function replyFromFile(fd: number, size: number, offset: number, out: ReadRoom, attempt: number): number {
+  const length = Math.min(out.length, size - offset);
+  if (length <= 0) return 0;
+  if (length < longRead) return readSoon(fd, out.address, length, offset, attempt);
+  // A long stretch is there when its last byte is: the rest was read ahead before it.
+  const last = readSoon(fd, out.address, 1, offset + length - 1, attempt);
+  return last === 1 ? out.fromFile(fd, offset, length) : last;
 }

@@ -6,7 +6,7 @@
 import { DirectoryLayer } from '../layers/directory-layer.ts';
 import type { ListVisitor, LowerLayer } from '../layers/lower-layer.ts';
 import { Attributes, FileType } from '../server/attributes.ts';
-import { ROOT_NODE, type Bytes } from '../server/file-system.ts';
+import { ROOT_NODE, type ReadRoom } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
 import { errno } from '../sys/errors.ts';
 
@@ -141,8 +141,8 @@ export class MergedLower implements LowerLayer {
     return this.#top(id, (layer, node) => layer.open(node));
   }
 
-  read(id: number, offset: number, out: Bytes): number {
-    return this.#top(id, (layer, node) => layer.read(node, offset, out));
+  read(id: number, offset: number, out: ReadRoom, attempt: number): number {
+    return this.#top(id, (layer, node) => layer.read(node, offset, out, attempt));
   }
 
   contentId(): undefined {

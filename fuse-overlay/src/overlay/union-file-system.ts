@@ -6,6 +6,7 @@ import type {
   DirectoryReply,
   FileSystem,
   Opened,
+  ReadRoom,
   Request,
   SessionOptions,
   StatFs,
@@ -141,8 +142,8 @@ export class UnionFileSystem implements FileSystem {
     return link(this.#union, request, ino, newParent, newName, entry);
   }
 
-  read(_request: Request, ino: number, _handle: number, offset: number, out: Bytes): number {
-    return read(this.#union, ino, offset, out);
+  read(request: Request, ino: number, _handle: number, offset: number, out: ReadRoom): number {
+    return read(this.#union, request, ino, offset, out);
   }
 
   write(_request: Request, ino: number, _handle: number, offset: number, data: Bytes, flags: number): number {

@@ -3,25 +3,20 @@ import {
   Name,
   type AttributeChange,
   type Attributes,
-  type Bytes,
   type DirectoryReply,
+  type ReadRoom,
   type Request,
 } from '../../src/index.ts';
 import { Opened, StatFs } from '../../src/index.ts';
 import type { UnionFileSystem } from '../../src/overlay/union-file-system.ts';
 import { allocate } from '../../src/sys/memory.ts';
+import { readAtLast, readRoom } from '../support/read-room.ts';
 import { FATTR_ATIME, FATTR_GID, FATTR_MODE, FATTR_MTIME, FATTR_SIZE, FATTR_UID } from '../../src/protocol/flags.ts';
 
 const memory = allocate(1024 * 1024);
 
-function stretch(length: number): Bytes {
-  return {
-    buffer: memory.buffer,
-    start: 0,
-    length,
-    address: memory.address,
-    view: () => memory.buffer.subarray(0, length),
-  };
+function stretch(length: number): ReadRoom {
+  return readRoom(memory, 0, length);
 }
 
 export interface Listed {
@@ -135,7 +130,11 @@ export class UnionClient {
   }
 
   read(ino: number, offset: number, length: number): Buffer | number {
-    const result = this.#call(() => this.fs.read(this.request, ino, -1, offset, stretch(length)));
+    const request = { ...this.request };
+    const result = readAtLast((attempt) => {
+      request.attempt = attempt;
+      return this.#call(() => this.fs.read(request, ino, -1, offset, stretch(length)));
+    });
     return result < 0 ? result : Buffer.from(memory.buffer.subarray(0, result));
   }
 

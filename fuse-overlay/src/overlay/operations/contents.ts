@@ -1,9 +1,10 @@
 /** READ and WRITE, and the copy-up of contents before the first write. */
-import type { Bytes } from '../../server/file-system.ts';
+import { replyFromFile } from '../../layers/read-soon.ts';
+import type { Bytes, ReadRoom, Request } from '../../server/file-system.ts';
 import { FUSE_WRITE_CACHE, FUSE_WRITE_KILL_SUIDGID } from '../../protocol/flags.ts';
 import { errno, systemError } from '../../sys/errors.ts';
 import { close } from '../../sys/files.ts';
-import { preadFully, pwrite, truncate } from '../../sys/io.ts';
+import { pwrite, truncate } from '../../sys/io.ts';
 import { tick } from '../clock.ts';
 import { copyContents } from '../copy-contents.ts';
 import type { Union } from '../union.ts';
@@ -12,15 +13,17 @@ import { DataPlace, inDataFile, type Inode } from '../upper/inode.ts';
 import { withoutSetId } from './setattr.ts';
 import { capabilityName, dropCapability } from './xattr.ts';
 
-export function read(union: Union, ino: number, offset: number, out: Bytes): number {
+export function read(union: Union, request: Request, ino: number, offset: number, out: ReadRoom): number {
   const inode = union.store.get(ino);
   if (!inode || inode.data === DataPlace.lower) {
     const node = union.isLower(ino) ? union.lower.node(ino) : -errno.ESTALE;
-    return node < 0 ? node : union.lower.layer.read(node, offset, out);
+    return node < 0 ? node : union.lower.layer.read(node, offset, out, request.attempt);
   }
   if (!inDataFile(inode)) return 0;
   const fd = union.store.files.fd(ino);
-  return fd < 0 ? fd : preadFully(fd, out.address, out.length, offset);
+  if (fd < 0) return fd;
+  union.store.settle(inode);
+  return replyFromFile(fd, inode.size, offset, out, request.attempt);
 }
 
 /** A descriptor to read a file's contents by, which the caller closes; or a negative errno, of a file without any too. */
