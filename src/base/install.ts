@@ -18,9 +18,9 @@ export type ProcessName = 'main' | 'agent' | 'image-server' | 'network' | 'insid
 /**
  * Flags of processes that stay: no helper threads for V8, which have next to nothing to do, and a young generation that
  * stays small, for most of what is allocated is dropped at once (a network process after bulk transfers: 28-42 MB private
- * instead of 54-74, at the same throughput).
+ * instead of 54-74, at the same throughput). The collector can be called, for what `sys/release-memory.ts` says.
  */
-const LASTING = ['--no-warnings', '--v8-pool-size=0', '--max-semi-space-size=2'];
+const LASTING = ['--no-warnings', '--v8-pool-size=0', '--max-semi-space-size=2', '--expose-gc'];
 
 /** Program and arguments of one of trun's lasting processes. */
 export function lastingProcess(name: ProcessName, ...args: readonly string[]): [program: string, ...args: string[]] {

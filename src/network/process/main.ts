@@ -12,15 +12,19 @@ import { EventLoop } from 'netstack';
 import { tryLock } from '../../state/lock.ts';
 import { socketAddress } from '../../state/socket-address.ts';
 import { processIdentity } from '../../sys/process-identity.ts';
+import { releaseMemory } from '../../sys/release-memory.ts';
 import { listenUnix } from '../../sys/unix-listener.ts';
 import { serveControl } from './control-server.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { foreignNames } from './foreign-names.ts';
-import { openGateways } from './gateways.ts';
+import { type Gateways, openGateways } from './gateways.ts';
 import { alreadyServed, type ProcessConfig, processFds, readyLine } from './protocol.ts';
 
 const standardOutput = 1;
 const standardError = 2;
+/** In ms: how often to look whether memory can be given back, and up to how many frames received meanwhile count as quiet. */
+const tidyInterval = 30_000;
+const quietFrames = 100;
 
 function main(config: ProcessConfig): void {
   // Held as long as the process lives: one process for each network.
@@ -56,6 +60,8 @@ function main(config: ProcessConfig): void {
     else if (clients === 0) idle.set(12 * config.idle);
     else idle.cancel();
   }
+  keepSmall(loop, () => received(gateways));
+
   /** A handler after which there may be the first or no endpoint. */
   function changing<P, R>(handler: (params: P) => R): (params: P) => R {
     return (params) => {
@@ -104,6 +110,25 @@ function main(config: ProcessConfig): void {
   writeSync(standardOutput, readyLine);
   closeSync(standardOutput);
   loop.run();
+}
+
+/** Gives memory back a moment after the start, and later whenever a burst of traffic is over. */
+function keepSmall(loop: EventLoop, frames: () => number): void {
+  let released = -1;
+  let seen = -1;
+  const timer = loop.schedule(1000, () => {
+    const count = frames();
+    if (count !== released && (count - seen < quietFrames || released < 0)) {
+      releaseMemory();
+      released = count;
+    }
+    seen = count;
+    timer.set(tidyInterval);
+  });
+}
+
+function received(gateways: Gateways): number {
+  return Object.values(gateways.stats()).reduce((sum, { link }) => sum + link.received, 0);
 }
 
 function log(message: string): void {
