@@ -4,8 +4,8 @@ const resolve = { conditions: ['source'] };
 const ssr = { resolve: { conditions: ['source'], externalConditions: ['source'] } };
 
 /**
- * `unit` needs no kernel feature and runs anywhere. `system` starts containers and runs file by file. `guest` boots
- * virtual machines.
+ * `unit` needs no kernel feature and runs anywhere. `system` starts containers, each file with a state folder of its own, so
+ * that two files may run at once. `guest` boots virtual machines.
  */
 export default defineConfig({
   resolve,
@@ -34,7 +34,7 @@ export default defineConfig({
           ],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {
