@@ -97,6 +97,7 @@ export async function build(request: BuildRequest, environment: BuildEnvironment
       const outcome = await exportResults(
         session,
         request.platforms.map((platform, i) => ({ platform, result: results[i]! })),
+        environment.stdout,
       );
       addition.finished();
       return { ...outcome, warnings: shown };

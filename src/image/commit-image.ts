@@ -92,7 +92,7 @@ export function keepBlob(layout: StoreLayout, bytes: Buffer): void {
 const dockerLayer = /^application\/vnd\.docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.(gzip|zstd))?$/;
 
 /** A layer of a Docker manifest as an OCI one has it: the same bytes under another type. */
-function ociDescriptor({ mediaType, digest, size, annotations }: Descriptor): Descriptor {
+export function ociDescriptor({ mediaType, digest, size, annotations }: Descriptor): Descriptor {
   const match = dockerLayer.exec(mediaType);
   const packing = match?.[1] as 'gzip' | 'zstd' | undefined;
   const type = match ? ociLayerTypes[packing ?? 'tar'] : mediaType;

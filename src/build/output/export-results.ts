@@ -1,16 +1,26 @@
-/** What becomes of a finished build: images in the store, archives, folders. */
-import type { Digest } from '../../image/digest.ts';
+/** What becomes of a finished build: images in the store and in registries, archives, folders. */
+import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { commitImage, type CommittedImage } from '../../image/commit-image.ts';
-import type { Platform } from '../../image/platform.ts';
-import { familiarReference } from '../../image/reference.ts';
+import { layerTar } from '../../image/layer/layer-tar.ts';
+import { gatherPieces } from '../../image/layer/stored-layer.ts';
+import { formatPlatform, hostPlatform, platformMatches, type Platform } from '../../image/platform.ts';
+import { pushImage } from '../../image/push/push-image.ts';
+import { familiarReference, type Reference } from '../../image/reference.ts';
 import type { Output } from '../build-request.ts';
-import { createdAt, type BuildSession } from '../session.ts';
-import { configDocument } from '../stage/image-draft.ts';
+import type { StepEvents } from '../display/progress.ts';
+import type { BuildSession } from '../session.ts';
+import { openTree } from '../source/layer-chain.ts';
+import { treeEntries } from '../source/tree-entries.ts';
 import type { StageResult } from '../stage/stage-result.ts';
-import { rewriteLayers } from './rewrite-layers.ts';
+import { exportFolder } from './export-folder.ts';
+import { imageDocuments } from './image-documents.ts';
+import { ociArchive } from './oci-archive.ts';
 
 export interface BuildOutcome {
-  /** Of the first platform's image; absent where no image was made. */
+  /** Absent where no image was made. */
   readonly image?: CommittedImage;
   readonly names: readonly string[];
 }
@@ -20,62 +30,153 @@ export interface PlatformResult {
   readonly result: StageResult;
 }
 
-export async function exportResults(session: BuildSession, results: readonly PlatformResult[]): Promise<BuildOutcome> {
-  const { request } = session;
+type Results = readonly PlatformResult[];
+
+export async function exportResults(
+  session: BuildSession,
+  results: Results,
+  stdout: NodeJS.WritableStream,
+): Promise<BuildOutcome> {
   let outcome: BuildOutcome = { names: [] };
-  for (const output of request.outputs) {
-    if (output.type === 'image') outcome = await exportImage(session, results, output);
+  for (const output of session.request.outputs) {
+    switch (output.type) {
+      case 'image':
+        outcome = await exportImage(session, results, output);
+        break;
+      case 'local':
+        await step(session, 'exporting to client directory', () => exportLocal(session, results, output.dest));
+        break;
+      case 'tar':
+        await step(session, 'exporting to client tarball', () => exportTar(session, results, output.dest, stdout));
+        break;
+      case 'oci':
+      case 'docker':
+        await step(session, `exporting to ${output.type} image format`, () =>
+          exportArchive(session, results, output, stdout),
+        );
+        break;
+      case 'cacheonly':
+    }
   }
   return outcome;
 }
 
-async function exportImage(
-  session: BuildSession,
-  results: readonly PlatformResult[],
-  output: Extract<Output, { type: 'image' }>,
-): Promise<BuildOutcome> {
-  const events = session.progress.step('exporting to image');
+async function step<T>({ progress }: BuildSession, name: string, work: (events: StepEvents) => Promise<T>): Promise<T> {
+  const events = progress.step(name);
   events.begin();
   try {
-    events.note('exporting layers');
-    const [first] = results;
-    const image = await commitResult(session, first!.result, output);
-    events.note(`writing image ${image.id satisfies Digest}`);
-    const names = output.names.map(familiarReference);
-    for (const name of names) events.note(`naming to ${name}`);
+    const result = await work(events);
     events.done();
-    return { image, names };
+    return result;
   } catch (error) {
     events.fail((error as Error).message);
     throw error;
   }
 }
 
-/** The image of a finished stage, in the store. */
-export async function commitResult(
+/**
+ * Images in the store, where each has one platform: the names go to the machine's own, if it is among them, and those of
+ * the others end with their platform.
+ */
+async function exportImage(
   session: BuildSession,
-  result: StageResult,
-  { names, annotations }: Pick<Extract<Output, { type: 'image' }>, 'names' | 'annotations'>,
-): Promise<CommittedImage> {
-  const { request, store } = session;
-  const layers = rewriteLayers(session, result);
-  const draft = structuredClone(result.draft);
-  draft.config.Labels = { ...draft.config.Labels, ...request.labels };
-  const config = configDocument(
-    draft,
-    layers.map(({ diffId }) => diffId),
-    request.epoch === undefined ? lastTime(result) : createdAt(request),
-  );
-  return commitImage(store, {
-    config,
-    layers: layers.map(({ descriptor }) => descriptor),
-    references: names,
-    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+  results: Results,
+  { names, annotations, push }: Extract<Output, { type: 'image' }>,
+): Promise<BuildOutcome> {
+  const main = results.find(({ platform }) => platformMatches(hostPlatform(), platform)) ?? results[0]!;
+  const image = await step(session, 'exporting to image', async (events) => {
+    events.note('exporting layers');
+    let made: CommittedImage | undefined;
+    for (const { platform, result } of results) {
+      const isMain = result === main.result;
+      const references = isMain ? names : names.map((name) => platformName(name, platform));
+      const { config, layers } = imageDocuments(session, platform, result, annotations);
+      const committed = await commitImage(session.store, {
+        ...{ config, layers, references },
+        ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      });
+      events.note(`writing image ${committed.id}`);
+      for (const name of references) events.note(`naming to ${familiarReference(name)}`);
+      if (isMain) made = committed;
+    }
+    return made!;
   });
+  if (push) {
+    for (const name of names) {
+      await step(session, `pushing ${familiarReference(name)}`, async (events) => {
+        const { digest } = await pushImage(session.store, name, { signal: session.signal });
+        events.note(`digest: ${digest}`);
+      });
+    }
+  }
+  return { image, names: names.map(familiarReference) };
 }
 
-/** The time of the last step: the same for the same steps, so that a build from the cache gives the same image. */
-function lastTime({ draft }: StageResult): string {
-  const last = draft.history.at(-1) as { created?: unknown } | undefined;
-  return typeof last?.created === 'string' ? last.created : new Date().toISOString();
+function platformName({ domain, path, tag }: Reference, platform: Platform): Reference {
+  return { domain, path, tag: `${tag ?? 'latest'}-${folderName(platform)}` };
+}
+
+/** `linux_arm64`, as BuildKit names the folders of platforms. */
+function folderName(platform: Platform): string {
+  return formatPlatform(platform).replaceAll('/', '_').replace(/_v8$/, '');
+}
+
+function exportLocal({ store }: BuildSession, results: Results, dest: string): Promise<void> {
+  for (const { platform, result } of results) {
+    const folder = results.length > 1 ? join(dest, folderName(platform)) : dest;
+    mkdirSync(folder, { recursive: true });
+    using tree = openTree(store, result.layers);
+    exportFolder(tree.view, folder);
+  }
+  return Promise.resolve();
+}
+
+async function exportTar(
+  { store }: BuildSession,
+  results: Results,
+  dest: string,
+  stdout: NodeJS.WritableStream,
+): Promise<void> {
+  const [{ result }] = results as [PlatformResult];
+  if (results.length > 1) throw new Error('a tar archive has one platform: use --output type=local or type=oci');
+  using tree = openTree(store, result.layers);
+  await writeArchive(gatherPieces(layerTar(treeEntries(tree.view))), dest, stdout);
+}
+
+async function exportArchive(
+  session: BuildSession,
+  results: Results,
+  { type, dest, names }: Extract<Output, { type: 'local' | 'tar' | 'oci' | 'docker' }>,
+  stdout: NodeJS.WritableStream,
+): Promise<void> {
+  if (type === 'docker' && results.length > 1) {
+    throw new Error('docker exporter does not support exporting manifest lists: use --output type=oci');
+  }
+  const images = results.map(({ platform, result }) => imageDocuments(session, platform, result, {}));
+  await writeArchive(ociArchive(session.store.layout, images, names, type === 'docker'), dest, stdout);
+}
+
+/** A file appears when it is whole. */
+async function writeArchive(
+  pieces: Iterable<Buffer> | AsyncIterable<Buffer>,
+  dest: string,
+  stdout: NodeJS.WritableStream,
+): Promise<void> {
+  const source = Readable.from(pieces, { objectMode: false });
+  if (dest === '-') {
+    if ('isTTY' in stdout && stdout.isTTY === true) {
+      throw new Error('dest file is required for an archive, refusing to write it to a terminal');
+    }
+    await pipeline(source, stdout, { end: false });
+    return;
+  }
+  mkdirSync(dirname(dest), { recursive: true });
+  const draft = `${dest}.${process.pid}.tmp`;
+  try {
+    await pipeline(source, createWriteStream(draft, { mode: 0o644 }));
+    renameSync(draft, dest);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
 }

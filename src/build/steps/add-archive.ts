@@ -3,9 +3,11 @@
  * any layer that comes from outside, and the entries are taken from there: nothing in it reaches any file system by a name.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, createReadStream, readSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { gunzipSync, zstdDecompressSync, constants } from 'node:zlib';
+import { contentPath } from 'fuse-overlay';
 import type { ImageStore } from '../../image/image-store.ts';
 import { addLayer } from '../../image/layer/add-layer.ts';
 import { withTree } from '../source/layer-chain.ts';
@@ -44,7 +46,14 @@ export async function addArchive(
   const layer = await addLayer(store, archiveStream(open, shownAs), shownAs);
   const folder = plan.destinationFolder();
   withTree(store, [layer], (view) => {
-    for (const entry of treeEntries(view)) plan.addEntry(folder, entry);
+    for (const { entry } of treeEntries(view)) {
+      const { contentId } = entry;
+      // The view is closed when the contents are read.
+      plan.addEntry(folder, {
+        entry,
+        open: contentId && (() => openSync(join(store.filesDir, contentPath(contentId)), 'r')),
+      });
+    }
   });
 }
 

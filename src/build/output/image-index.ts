@@ -1,0 +1,10 @@
+import { digestOf } from '../../image/digest.ts';
+import { mediaTypes, type Descriptor } from '../../image/manifest.ts';
+import type { ImageDocuments } from './image-documents.ts';
+
+/** The index (image-spec, image-index.md) of one image for several platforms. */
+export function imageIndex(images: readonly ImageDocuments[]): { bytes: Buffer; descriptor: Descriptor } {
+  const manifests = images.map(({ manifest, platform }) => ({ ...manifest, platform }));
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+  return { bytes, descriptor: { mediaType: mediaTypes.ociIndex, digest: digestOf(bytes), size: bytes.length } };
+}
