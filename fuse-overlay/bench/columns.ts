@@ -1,9 +1,10 @@
 /** What is compared: each column puts the same tree on a directory in its own way. */
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { MountRequest } from './mount-server.ts';
+import { privateMemory, startServer } from './server-process.ts';
 
 export interface Column {
   readonly name: string;
@@ -18,19 +19,17 @@ export interface Column {
   serverCpu(): number;
 }
 
-/** A process of mount-server.ts. `profile`: name of a folder for a CPU profile. */
+/** A process of mount-server.ts, bundled at `program`. `profile`: a folder for a CPU profile. */
 export class MountServer {
-  readonly #process: ChildProcess;
+  readonly #process: ReturnType<typeof startServer>;
 
-  constructor(profile: string | undefined) {
-    const argv = [join(import.meta.dirname, 'mount-server.ts')];
-    const options = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profile}`];
-    this.#process = spawn(process.execPath, [...options, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(program: string, profile: string | undefined) {
+    this.#process = startServer(program, [], profile);
   }
 
   async mount(request: MountRequest): Promise<void> {
-    this.#process.stdin!.write(`${JSON.stringify(request)}\n`);
-    await Promise.race([once(this.#process.stdout!, 'data'), once(this.#process, 'exit')]);
+    this.#process.stdin.write(`${JSON.stringify(request)}\n`);
+    await Promise.race([once(this.#process.stdout, 'data'), once(this.#process, 'exit')]);
     if (this.#process.exitCode !== null) throw new Error('the mount server died');
   }
 
@@ -38,19 +37,13 @@ export class MountServer {
     return cpuSeconds(this.#process.pid!);
   }
 
-  /** Private memory in MB: what it has written to, without pages of files, which can be dropped and read again. */
   get memory(): number {
     return privateMemory(this.#process.pid!);
   }
 
   end(): void {
-    this.#process.stdin!.end();
+    this.#process.stdin.end();
   }
-}
-
-export function privateMemory(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return Number(/^Private_Dirty:\s+(\d+)/m.exec(rollup)?.[1]) / 1024;
 }
 
 function cpuSeconds(pid: number): number {

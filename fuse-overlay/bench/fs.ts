@@ -21,6 +21,7 @@ import { MountServer, columns, emptyDirectory, type Column } from './columns.ts'
 import { makeFixtures } from './fixtures.ts';
 import { table, type Sample } from './report.ts';
 import { rows, type Row } from './rows.ts';
+import { bundle } from './server-process.ts';
 
 const { values } = parseArgs({
   options: {
@@ -49,7 +50,8 @@ else {
 async function main(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'fuse-overlay-bench-'));
   const profile = process.env['PROFILE'];
-  const servers = { images: new MountServer(profile), writable: new MountServer(profile) };
+  const program = bundle('mount-server.ts', join(work, 'server.cjs'));
+  const servers = { images: new MountServer(program, profile), writable: new MountServer(program, profile) };
   try {
     const source = makeFixtures(work, {
       ...values,
