@@ -32,6 +32,7 @@ const present = Object.fromEntries(Object.entries(processes).filter(([, file]) =
 const APART = [
   ...[
     'build',
+    'bundle',
     'commit',
     'cp',
     'diff',

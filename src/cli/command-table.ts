@@ -21,6 +21,10 @@ const attach = entry(
   () => import('./commands/attach.ts'),
 );
 const build = entry('Build an image from a Dockerfile', () => import('./commands/build.ts'));
+const bundle = entry(
+  'Write an image as an OCI bundle: a root file system and config.json',
+  () => import('./commands/bundle.ts'),
+);
 const commit = entry("Create a new image from a container's changes", () => import('./commands/commit.ts'));
 const cp = entry('Copy files/folders between a container and the local filesystem', () => import('./commands/cp.ts'));
 const create = entry('Create a new container', () => import('./commands/create.ts'));
@@ -91,6 +95,7 @@ export const COMMON_COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 export const OTHER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   attach,
+  bundle,
   commit,
   cp,
   create,
@@ -165,6 +170,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
     summary: 'Manage images',
     commands: {
       build,
+      bundle,
       history,
       import: importImage,
       inspect: entry('Display detailed information on one or more images', () => import('./commands/image-inspect.ts')),

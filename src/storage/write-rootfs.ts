@@ -1,0 +1,110 @@
+/** An image's tree as plain files, for runtimes that are given a root file system. */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  symlinkSync,
+} from 'node:fs';
+import { Attributes, FileType, type LowerLayer, Name } from 'fuse-overlay';
+import { systemError } from '../sys/system-error.ts';
+
+export interface RootfsOptions {
+  /** Give files the owners that the image says; without it they are the caller's. */
+  readonly keepOwners: boolean;
+}
+
+/** What of an image could not be made, by kind. */
+export interface RootfsResult {
+  /** Device nodes and sockets: the runtime makes the devices that a container gets. */
+  readonly leftOut: number;
+}
+
+/**
+ * Writes the layer's tree below `root`, an empty folder. Paths are made of the layer's own names, each checked, and folders
+ * are made before what is in them: no link of the image's is ever followed.
+ */
+export function writeRootfs(layer: LowerLayer, root: string, options: RootfsOptions): RootfsResult {
+  const written = new Map<number, Buffer>();
+  let leftOut = 0;
+
+  function writeFolder(node: number, path: Buffer): void {
+    const names: Buffer[] = [];
+    succeed(
+      layer.readdir(node, (name) => void names.push(name)),
+      path,
+    );
+    for (const name of names) writeEntry(node, name, path);
+    // Last: neither a mode without write permission nor a new entry shall be in the way.
+    finish(node, path, FileType.directory);
+  }
+
+  function writeEntry(parent: number, name: Buffer, folder: Buffer): void {
+    if (name.includes(0x2f) || name.equals(Buffer.from('.')) || name.equals(Buffer.from('..'))) return;
+    const path = Buffer.concat([folder, Buffer.from('/'), name]);
+    const node = layer.lookup(parent, new Name(name));
+    succeed(node, path);
+    const known = written.get(node);
+    if (known !== undefined) {
+      linkSync(known, path);
+      return;
+    }
+    const type = typeOf(node, path);
+    if (type === FileType.directory) {
+      mkdirSync(path, { mode: 0o700 });
+      writeFolder(node, path);
+      return;
+    }
+    if (type === FileType.symlink) symlinkSync(targetOf(node, path), path);
+    else if (type === FileType.file) copyContent(node, path);
+    else {
+      leftOut++;
+      return;
+    }
+    written.set(node, path);
+    finish(node, path, type);
+  }
+
+  function copyContent(node: number, path: Buffer): void {
+    const fd = layer.open(node);
+    succeed(fd, path);
+    try {
+      // A clone where the file system has them, else a copy within the kernel.
+      copyFileSync(`/proc/self/fd/${fd}`, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  function finish(node: number, path: Buffer, type: number): void {
+    const attributes = new Attributes();
+    succeed(layer.getattr(node, attributes), path);
+    const { uid, gid, mode, mtime, mtimeNsec } = attributes;
+    if (options.keepOwners) lchownSync(path, uid, gid);
+    if (type !== FileType.symlink) chmodSync(path, mode & 0o7777);
+    lutimesSync(path, mtime + mtimeNsec / 1e9, mtime + mtimeNsec / 1e9);
+  }
+
+  function typeOf(node: number, path: Buffer): number {
+    const attributes = new Attributes();
+    succeed(layer.getattr(node, attributes), path);
+    return attributes.mode & 0o170000;
+  }
+
+  function targetOf(node: number, path: Buffer): Buffer {
+    const target = layer.readlink(node);
+    if (typeof target === 'number') throw systemError(-target, 'readlink', path.toString());
+    return target;
+  }
+
+  writeFolder(layer.root, Buffer.from(root));
+  return { leftOut };
+}
+
+function succeed(result: number, path: Buffer): void {
+  if (result < 0) throw systemError(-result, 'read', path.toString());
+}
