@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CgroupLimits, limitFiles } from './limit-files.ts';
+import { LimitsUnavailable } from './limits-unavailable.ts';
+import { missingFile } from './mends.ts';
 
 /** What a container uses; what a controller would know that is not there is absent. */
 export interface CgroupStats {
@@ -52,10 +54,10 @@ export class ContainerCgroup {
 
   /** Sets limits; those absent stay as they are. */
   limit(limits: CgroupLimits): void {
-    for (const { name, value, optional, otherwise } of limitFiles(limits)) {
-      if (existsSync(join(this.path, name))) this.#write(name, value);
-      else if (otherwise !== undefined) this.#write(otherwise.name, otherwise.value);
-      else if (optional !== true) this.#write(name, value);
+    for (const { controller, name, value, optional, otherwise } of limitFiles(limits)) {
+      if (this.#has(name)) this.#write(name, value);
+      else if (otherwise !== undefined && this.#has(otherwise.name)) this.#write(otherwise.name, otherwise.value);
+      else if (optional !== true) throw new LimitsUnavailable([controller], missingFile(otherwise?.name ?? name));
     }
   }
 
@@ -143,6 +145,10 @@ export class ContainerCgroup {
         if (!again && codeOf(error) !== 'ENOENT') throw error;
       }
     }
+  }
+
+  #has(name: string): boolean {
+    return existsSync(join(this.path, name));
   }
 
   #write(name: string, value: string): void {

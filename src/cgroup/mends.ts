@@ -26,6 +26,14 @@ export function missingControllers(missing: readonly string[], uid: number): Obs
   };
 }
 
+/** The controller is there, and its file is not. */
+export function missingFile(name: string): Obstacle {
+  return {
+    reason: `this kernel has no ${name}`,
+    mend: 'boot a kernel that has it (block weights: CONFIG_BFQ_GROUP_IOSCHED or CONFIG_BLK_CGROUP_IOCOST)',
+  };
+}
+
 /** `tried` says how reaching the user's systemd failed; empty where there was nothing to try. */
 export function noDelegation(uid: number, tried: string): Obstacle {
   if (!existsSync('/run/systemd/system')) {

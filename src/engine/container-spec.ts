@@ -10,6 +10,7 @@ import type { ImageRunConfig } from '../oci/image-config.ts';
 import type { RuntimeSpec } from '../oci/runtime-spec.ts';
 import { compileSeccomp } from '../oci/seccomp/compile.ts';
 import { DEFAULT_PROFILE } from '../oci/seccomp/default-profile.ts';
+import { emulateIds } from '../oci/seccomp/emulate-ids.ts';
 import { selectRules, type SeccompTarget } from '../oci/seccomp/select-rules.ts';
 import type { UserDatabase } from '../oci/user.ts';
 import type { PlannedMount } from '../runtime/mount-stage.ts';
@@ -18,6 +19,7 @@ import { errorCode } from '../base/error-code.ts';
 import type { Container } from './container.ts';
 import { EngineError } from './engine-error.ts';
 import type { ConsoleSize } from './requests.ts';
+import { aptEnvironment, aptMount, checkMapped } from './single-id.ts';
 import { volumeData } from './volumes.ts';
 
 /** Files of a container's folder that appear in its /etc. */
@@ -48,12 +50,20 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
       users,
       rootfs: join(container.folder, 'root'),
       options,
-      mounts: [...requestMounts(input), ...etcMounts(input)],
+      mounts: [
+        ...(holder.map.kind === 'single' ? [aptMount(container.folder)] : []),
+        ...requestMounts(input),
+        ...etcMounts(input),
+      ],
       choices: { ownNetwork, mappedGroups: idCount(holder.map.gid), cgroup: hasCgroup2() },
     });
   } catch (error) {
     if (error instanceof InvalidInput) throw new EngineError('INVALID', error.message, { cause: error });
     throw error;
+  }
+  if (holder.map.kind === 'single') {
+    checkMapped(spec.process!.user);
+    spec.process!.env = aptEnvironment(spec.process!.env);
   }
   if (consoleSize !== undefined && spec.process !== undefined) spec.process.consoleSize = { ...consoleSize };
   return spec;
@@ -116,17 +126,25 @@ function etcMounts({ container, etcFolder }: SpecInput): PlannedMount[] {
 
 const filters = new Map<string, Buffer>();
 
-/** The container's seccomp filter, compiled; undefined where it is unconfined. */
-export function seccompFilter({ config }: Container): Buffer | undefined {
+/**
+ * The container's seccomp filter, compiled; undefined where it is unconfined and has all of its ids.
+ * @param hasSingleId one id is mapped: calls that would take another are answered as done
+ */
+export function seccompFilter(
+  { config }: Container,
+  hasSingleId: boolean,
+  isPrivileged = config.request.options.privileged === true,
+): Buffer | undefined {
   const { seccomp, options } = config.request;
-  if (seccomp === 'unconfined' || options.privileged === true) return undefined;
+  const isUnconfined = seccomp === 'unconfined' || isPrivileged;
+  if (isUnconfined && !hasSingleId) return undefined;
   const arch = process.arch as SeccompTarget['arch'];
   const target = { arch, capabilities: containerCapabilities(options), kernel: release() };
-  const key = JSON.stringify([target.capabilities, seccomp]);
+  const key = JSON.stringify([target.capabilities, isUnconfined ? 'unconfined' : seccomp, hasSingleId]);
   let filter = filters.get(key);
   if (filter === undefined) {
-    const rules = selectRules(seccomp === 'default' ? DEFAULT_PROFILE : seccomp, target);
-    filter = Buffer.from(compileSeccomp(rules, arch).program);
+    const rules = isUnconfined ? undefined : selectRules(seccomp === 'default' ? DEFAULT_PROFILE : seccomp, target);
+    filter = Buffer.from(compileSeccomp(hasSingleId ? emulateIds(rules) : rules!, arch).program);
     filters.set(key, filter);
   }
   return filter;

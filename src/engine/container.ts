@@ -136,6 +136,8 @@ export interface ContainerState {
   readonly cgroup?: string;
   /** Its processes are frozen; while it runs. */
   readonly paused?: boolean;
+  /** One id is mapped; while it runs. */
+  readonly hasSingleId?: boolean;
   /** It has been told to end by `stop` or `kill`: its restart policy does not count. */
   readonly isStopped?: boolean;
   /** What its restart policy has done since somebody started it. */

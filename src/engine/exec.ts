@@ -23,6 +23,7 @@ import { EngineError } from './engine-error.ts';
 import { findSource } from './lower.ts';
 import type { ExecRequest } from './requests.ts';
 import { readTextBelow } from './root-files.ts';
+import { aptEnvironment, checkMapped } from './single-id.ts';
 
 /** stdin, stdout, stderr and the status socket: theirs stay theirs. */
 export type ExecFds = readonly [stdin: number, stdout: number, stderr: number, status: number];
@@ -66,14 +67,17 @@ export function planExec(
   if (status !== 'running' || first === undefined) throw notRunning;
   if (paused === true)
     throw new EngineError('CONFLICT', `Container ${id} is paused, unpause the container before exec`);
+  const isPrivileged = request.privileged || container.config.request.options.privileged === true;
   const pidfd = openProcess(first);
   if (pidfd === undefined) throw notRunning;
   try {
+    const hasSingleId = container.state.hasSingleId === true;
+    const process = execProcess(context, container, request, first.pid);
     const plan = execPlan({
-      process: execProcess(context, container, request, first.pid),
+      process: hasSingleId ? asSingleId(process) : process,
       pidfd: INHERITED_FD,
       cgroupProcs: cgroup === undefined ? undefined : join(cgroup, 'cgroup.procs'),
-      seccomp: request.privileged ? undefined : seccompFilter(container),
+      seccomp: seccompFilter(container, hasSingleId, isPrivileged),
       endsWithParent: request.endsWithParent,
     });
     // Its account files were read by its pid: was it still its own?
@@ -83,6 +87,12 @@ export function planExec(
     closeSync(pidfd);
     throw error;
   }
+}
+
+/** As root of a single id, or not at all. */
+function asSingleId(process: Process): Process {
+  checkMapped(process.user);
+  return { ...process, env: aptEnvironment(process.env) };
 }
 
 function execProcess(context: EngineContext, container: Container, request: ExecRequest, pid: number): Process {

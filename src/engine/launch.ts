@@ -45,7 +45,7 @@ export async function launchInput(context: EngineContext, parts: LaunchParts): P
     etcFolder: networking.etcFolder,
     consoleSize,
   });
-  const seccomp = seccompFilter(container);
+  const seccomp = seccompFilter(container, holder.map.kind === 'single');
   const socket = monitorSocket(paths, config.id);
   mkdirSync(socket.folder, { recursive: true, mode: 0o700 });
   const { configure } = networking;

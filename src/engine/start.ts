@@ -19,6 +19,7 @@ import { findLower } from './lower.ts';
 import { layerQuota } from './storage-quota.ts';
 import { joinNetworks, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
+import { writeAptConfiguration } from './single-id.ts';
 import { LogWriter } from './log-writer.ts';
 import { forgetMonitorSocket } from './monitor-link.ts';
 import { reserveExit, RunningContainer } from './running-container.ts';
@@ -101,12 +102,14 @@ async function launch(
   let cgroup: ContainerCgroup | undefined;
   try {
     const root = await layer.prepare({ paths, holder, id, folder, lower, quota: layerQuota(config.request.storage) });
+    if (holder.map.kind === 'single') writeAptConfiguration(folder);
     cgroup = await createCgroup(container);
     const input = await launchInput(context, { container, holder, lower, root, networking, cgroup, consoleSize });
     reserveExit(folder);
     const plan = containerPlan(input);
     monitor = startMonitor(plan);
-    const state = await awaitExec(container, monitor, networking, cgroup, isAutomatic);
+    const facts = { hasSingleId: holder.map.kind === 'single', ...(isAutomatic ? takenRestarts(container.state) : {}) };
+    const state = await awaitExec(container, monitor, networking, cgroup, facts);
     first = state.process;
     superviseContainer(
       context,
@@ -147,7 +150,7 @@ async function awaitExec(
   monitor: MonitorProcess,
   networking: Networking,
   cgroup: ContainerCgroup | undefined,
-  isAutomatic: boolean,
+  facts: Pick<ContainerState, 'hasSingleId' | 'restarts'>,
 ): Promise<ContainerState> {
   const pid = (await monitor.next())?.value;
   const ready = pid === undefined ? undefined : await monitor.next();
@@ -166,7 +169,7 @@ async function awaitExec(
     startedAt: new Date().toISOString(),
     starts: container.state.starts + 1,
     logStart: log.position,
-    ...(isAutomatic ? takenRestarts(container.state) : {}),
+    ...facts,
     ...(cgroup === undefined ? {} : { cgroup: cgroup.path }),
     ...(networking.state === undefined ? {} : { network: networking.state }),
   };

@@ -3,7 +3,9 @@
  *
  * Runs as: nosub
  */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { imageReference, startImageRegistry } from '../helpers/images.ts';
+import { unmet } from '../helpers/requirements.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 
 const bed = useSandbox({ images: ['busybox', 'features'], requires: ['no-subordinate-ids'] });
@@ -37,6 +39,45 @@ test('another user is an error that names the reason', async () => {
   expect([125, 126]).toContain(status);
   expect(stderr).toMatch(/subuid|subordinate|single|mapped/i);
   expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+});
+
+test('chown, set*id and mknod are answered as done, and real errors are errors', async () => {
+  const script = `touch /f && chown 100:100 /f && chgrp 42 /f && mknod /dev/x c 1 3 && mknod /fifo p && test -p /fifo &&
+    stat -c %u:%g /f && chown 0 /missing 2>&1; su -s /bin/sh guest -c 'echo as guest' 2>&1 || true`;
+  const printed = await busybox([], script);
+  expect(printed).toContain('0:0');
+  expect(printed).toContain('/missing: No such file or directory');
+  expect(await busybox(['--security-opt', 'seccomp=unconfined'], 'touch /f; chown 5:5 /f && echo done')).toBe('done');
+  expect(await busybox(['--privileged'], 'touch /f; chown 5:5 /f && echo done')).toBe('done');
+});
+
+test('exec has the same answers, and no other user', async () => {
+  onTestFinished(async () => {
+    await bed.box.trun('rm -f emulated');
+  });
+  await bed.box.ok(['run', '-d', '--name', 'emulated', bed.image('busybox'), 'sleep', '1000']);
+  expect(await bed.box.ok(['exec', 'emulated', 'sh', '-c', 'touch /f; chown 7:7 /f && echo done'])).toBe('done');
+  expect((await bed.box.trun(['exec', '-u', '7', 'emulated', 'id'])).stderr).toMatch(/single id is mapped/);
+});
+
+test('apt-get installs packages of Debian', async ({ skip }) => {
+  const reason = (await unmet(['debian-image'])) ?? (await unmet(['debian-mirror']));
+  if (reason !== undefined) skip(reason);
+  const registry = await startImageRegistry(['debian']);
+  try {
+    const image = imageReference(registry, 'debian');
+    await bed.box.ok(['pull', '-q', image], { timeout: 120_000 });
+    const script =
+      'apt-get update && apt-get install -y hello openssh-client && hello && dpkg -V hello && dpkg --audit && echo verified';
+    const { status, stdout, stderr } = await bed.box.trun(['run', '--rm', image, 'sh', '-c', script], {
+      timeout: 150_000,
+    });
+    expect({ status, stderr: status === 0 ? '' : stderr + stdout }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('Hello, world!');
+    expect(stdout).toContain('verified');
+  } finally {
+    await registry[Symbol.asyncDispose]();
+  }
 });
 
 test("an image whose files have other owners' runs, and its files are readable", async () => {

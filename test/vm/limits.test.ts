@@ -30,13 +30,13 @@ describe('on a cgroup v2 host', () => {
 
   beforeAll(async () => {
     if (reason !== undefined) return;
-    const { stdout, stderr } = await runInGuest(['sh', 'test/vm/inside/run-all.sh'], { seconds: 420 });
+    const { stdout, stderr } = await runInGuest(['sh', 'test/vm/inside/run-all.sh'], { seconds: 540 });
     for (const part of stdout.split(/^### /m).slice(1)) {
       const [, name, status, output] = /^(\S+) (\d+) \d+\n([\s\S]*)$/.exec(part) ?? [];
       outcomes.set(name!, { status: Number(status), output: output! });
     }
     expect(stderr).toBe('');
-  }, 450_000);
+  }, 570_000);
 
   test.each(scripts)('%s', (name) => {
     const outcome = outcomes.get(name);
