@@ -22,6 +22,8 @@ export interface EngineImages {
   find(reference: string): RunnableImage;
   /** Path of the merged tree's index; undefined where the image has been removed. */
   findTree(manifest: string): string | undefined;
+  /** File that keeps what is read first of an image. */
+  readOrder(manifest: string): string;
   /** The content store that trees point into. */
   readonly filesFolder: string;
 }
@@ -51,6 +53,8 @@ export function openEngineImages(paths: StatePaths): EngineImages {
       const tree = store.layout.tree(manifest as StoredImage['manifestDigest']);
       return existsSync(tree) ? tree : undefined;
     },
+
+    readOrder: (manifest) => store.layout.readOrder(manifest as StoredImage['manifestDigest']),
   };
 
   function find(reference: string): StoredImage {

@@ -58,7 +58,13 @@ export function findLower(
     throw new EngineError('NOT_FOUND', `No such image: ${request.image} (${image.id}): it has been removed`);
   return {
     key: imageMountKey(image.manifest),
-    content: { kind: 'tree', index: tree, files: context.images.filesFolder, owner },
+    content: {
+      kind: 'tree',
+      index: tree,
+      files: context.images.filesFolder,
+      owner,
+      order: context.images.readOrder(image.manifest),
+    },
   };
 }
 

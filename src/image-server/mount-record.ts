@@ -7,7 +7,14 @@ import { isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 
 /** What a mount shows. `owner`: every file shows as root's, for a namespace that maps no other id. */
 export type MountContent =
-  | { readonly kind: 'tree'; readonly index: string; readonly files: string; readonly owner: boolean }
+  | {
+      readonly kind: 'tree';
+      readonly index: string;
+      readonly files: string;
+      readonly owner: boolean;
+      /** File that keeps what is read first, for reading it ahead at the next mount. */
+      readonly order?: string;
+    }
   | { readonly kind: 'directory'; readonly path: string; readonly owner: boolean }
   | {
       readonly kind: 'union';

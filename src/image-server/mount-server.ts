@@ -114,7 +114,10 @@ function openContent(content: MountContent, takeover: boolean): OpenContent {
     case 'tree': {
       const { layer, closeContents } = openTree(content.index, content.files);
       return {
-        fileSystem: new ImageTreeFileSystem(layer, owner),
+        fileSystem: new ImageTreeFileSystem(layer, {
+          ...owner,
+          ...(content.order !== undefined && { orderFile: content.order }),
+        }),
         close() {
           layer.close();
           closeContents();

@@ -1,12 +1,15 @@
 /**
  * `trun save`, `load`, `history`, `images --tree`, `image prune` and `verify`, `system df`, with skopeo and podman as witnesses.
  */
+import { globSync, readlinkSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { output, run } from '../helpers/command.ts';
+import { processesOf } from '../helpers/processes.ts';
 import { Sandbox } from '../helpers/sandbox.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 const bed = useSandbox({ images: ['busybox'] });
 
@@ -165,4 +168,33 @@ test('bad input', async () => {
   expect((await box.trun(['load'], { input: 'nonsense'.repeat(100) })).stderr).toMatch(
     /^trun: Cannot read standard input: /,
   );
+});
+
+function mountNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+test('what is read first of an image is remembered for its next mount, and goes with it', async () => {
+  await using box = new Sandbox();
+  await box.ok(['pull', '-q', bed.image('busybox')]);
+  await box.ok(['run', '--rm', bed.image('busybox'), 'true']);
+  // A mount ends with the namespace that it is in, and that with the last process in it.
+  const [record] = globSync(`${box.folder}/**/mounts.d/*.json`);
+  const { keeper } = JSON.parse(await readFile(record!, 'utf8')) as { keeper: { pid: number } };
+  const namespace = readlinkSync(`/proc/${keeper.pid}/ns/mnt`);
+  const residents = processesOf(box.folder).filter(({ pid }) => mountNamespace(pid) === namespace);
+  for (const { pid } of residents) process.kill(pid, 'SIGKILL');
+  const orders = join(box.root, 'images/orders');
+  const [order] = await waitFor('the order of reading', async () => {
+    const names = await readdir(orders);
+    return names.length > 0 && names;
+  });
+  expect(await readdir(join(box.root, 'images/trees'))).toContain(order);
+  expect((await readFile(join(orders, order!))).length).toBeGreaterThanOrEqual(8);
+  await box.ok(['rmi', bed.image('busybox')]);
+  expect(await readdir(orders)).toEqual([]);
 });

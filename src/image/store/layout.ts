@@ -8,6 +8,7 @@
  *   layers/HEX                                   list of entries of a layer, by diffID; exists only if all its contents do
  *   unproven/HEX                                 boot in which a layer was written, until its contents are known to have survived it
  *   trees/HEX                                    merged tree of an image, by manifest digest, or of bare layers, by chainID
+ *   orders/HEX                                   what is read first of an image, so that it is read ahead at the next mount
  *   temporary/                                   files without a name yet
  *   locks/                                       `index`, `store` (shared: somebody adds; exclusive: somebody deletes), one per layer
  *   unfinished/                                  one locked file per running pull; an unlocked one was killed and is to be tidied up
@@ -31,6 +32,7 @@ export class StoreLayout {
   readonly layers: string;
   readonly unproven: string;
   readonly trees: string;
+  readonly orders: string;
   readonly temporary: string;
   readonly locks: string;
   readonly unfinished: string;
@@ -47,6 +49,7 @@ export class StoreLayout {
     this.layers = join(root, 'layers');
     this.unproven = join(root, 'unproven');
     this.trees = join(root, 'trees');
+    this.orders = join(root, 'orders');
     this.temporary = join(root, 'temporary');
     this.locks = join(root, 'locks');
     this.unfinished = join(root, 'unfinished');
@@ -57,8 +60,21 @@ export class StoreLayout {
 
   /** Makes what is missing. */
   create(): void {
-    const { blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished, packed, pins } = this;
-    for (const folder of [blobs, partial, files, layers, unproven, trees, temporary, locks, unfinished, packed, pins]) {
+    const { blobs, partial, files, layers, unproven, trees, orders, temporary, locks, unfinished, packed, pins } = this;
+    for (const folder of [
+      blobs,
+      partial,
+      files,
+      layers,
+      unproven,
+      trees,
+      orders,
+      temporary,
+      locks,
+      unfinished,
+      packed,
+      pins,
+    ]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
     const marker = join(this.root, 'oci-layout');
@@ -83,6 +99,11 @@ export class StoreLayout {
 
   tree(manifest: Digest): string {
     return join(this.trees, digestHex(manifest));
+  }
+
+  /** Written by whoever serves the image. */
+  readOrder(manifest: Digest): string {
+    return join(this.orders, digestHex(manifest));
   }
 
   lock(name: string): string {

@@ -65,7 +65,9 @@ function removeImages(layout: StoreLayout, live: LiveSet, removals: Unfinished['
   const dead = [...digests].filter(
     (digest) => !live.trees.has(digestHex(digest)) && !live.blobs.has(digestHex(digest)),
   );
-  for (const digest of dead) rmSync(layout.tree(digest), { force: true });
+  for (const digest of dead) {
+    for (const path of [layout.tree(digest), layout.readOrder(digest)]) rmSync(path, { force: true });
+  }
   const records = dead.flatMap((digest) => readableRecord(layout, digest));
   const diffIds = records.flatMap(({ config }) => config.diffIds.map(digestHex));
   removeLayers(layout, new Set(diffIds.filter((name) => !live.layers.has(name))));
@@ -114,6 +116,7 @@ function removeLayers(layout: StoreLayout, layers: ReadonlySet<string>): void {
 /** `before`: times (ms); what is no image's and was made earlier goes. */
 function sweepEverything(layout: StoreLayout, live: LiveSet, before: { leftovers: number; partials: number }): void {
   removeDead(layout.trees, live.trees, before.leftovers);
+  removeDead(layout.orders, live.trees, before.leftovers);
   removeDead(layout.layers, live.layers, before.leftovers);
   removeMarks(layout);
   syncFolder(layout.layers);
