@@ -26,6 +26,7 @@ export type {
   PublishedPort,
   Question,
 } from './host/gateway-options.ts';
+export type { DnsPolicy } from './services/dns-server.ts';
 export { Tap, attachTap } from './link/tap.ts';
 export type { TapCounters, TapOptions } from './link/tap.ts';
 export { openTun } from './sys/tun.ts';
@@ -41,6 +42,8 @@ export { pair } from './link/pair.ts';
 export type { PairOptions } from './link/pair.ts';
 export { FaultInjector, seededRandom } from './link/fault-injector.ts';
 export type { Faults } from './link/fault-injector.ts';
+export { Shaper } from './link/shaper.ts';
+export type { LineLimits } from './link/shaper.ts';
 export { CapturingDevice, PacketCapture } from './link/pcap.ts';
 export type { Connection } from './tcp/connection.ts';
 export { STREAM_END } from './tcp/stream-application.ts';

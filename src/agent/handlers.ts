@@ -14,8 +14,7 @@ import {
   createNetwork,
   disconnectNetwork,
   removeNetwork,
-  renameContainer,
-} from '../engine/networks.ts';
+  renameContainer, limitTraffic } from '../engine/networks.ts';
 import { pauseContainer, unpauseContainer } from '../engine/pause.ts';
 import { removeContainer } from '../engine/remove.ts';
 import type { ConsoleSize, RequestName, Requests } from '../engine/requests.ts';
@@ -163,6 +162,11 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
 
   async disconnectNetwork(context, { network, container, force }, connection) {
     await disconnectNetwork(context, network, container, force);
+    connection.say({ result: {} });
+  },
+
+  async limitTraffic(context, { container, changes }, connection) {
+    await limitTraffic(context, container, changes);
     connection.say({ result: {} });
   },
 

@@ -198,6 +198,11 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
         'Display detailed information on one or more networks',
         () => import('./commands/network-inspect.ts'),
       ),
+      limit: entry("Show or change what a container's traffic is held to", () => import('./commands/network-limit.ts')),
+      audit: entry(
+        'Show which connections of a container its --egress rules have decided about',
+        () => import('./commands/network-audit.ts'),
+      ),
       ls: entry('List networks', () => import('./commands/network-ls.ts')),
       prune: entry('Remove all unused networks', () => import('./commands/network-prune.ts')),
       rm: entry('Remove one or more networks', () => import('./commands/network-rm.ts')),

@@ -1,5 +1,6 @@
 /** Which networks a container is on, as its records say. */
 import { defaultNetwork } from '../network/stored-networks.ts';
+import type { TrafficRules } from '../base/traffic.ts';
 import type { ContainerConfig, EndpointState, NetworkAttachment } from './container.ts';
 
 /** What a container's records say of its networks, in the order in which it joined them. */
@@ -22,6 +23,11 @@ export function namesOn(config: ContainerConfig, { network, aliases = [] }: Netw
   const { id, name, request } = config;
   const { hostname } = request.options;
   return [...new Set([name, ...aliases, id.slice(0, 12), ...(hostname === undefined ? [] : [hostname])])];
+}
+
+/** What its traffic to the outside is held to. */
+export function trafficOf({ request, traffic }: Pick<ContainerConfig, 'request' | 'traffic'>): TrafficRules {
+  return traffic ?? request.traffic ?? {};
 }
 
 /** The first interface name that is free. */

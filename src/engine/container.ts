@@ -5,6 +5,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TrafficRules } from '../base/traffic.ts';
 import type { ContainerOptions } from '../oci/image-to-spec.ts';
 import type { ContainerMount } from '../oci/options/mount.ts';
 import type { HealthCheck, HealthOptions } from '../oci/options/health.ts';
@@ -59,6 +60,7 @@ export interface ContainerRequest {
     readonly search: readonly string[];
     readonly options: readonly string[];
   };
+  readonly traffic?: TrafficRules;
   readonly labels: Readonly<Record<string, string>>;
   /** Keep stdin open (`-i`). */
   readonly openStdin: boolean;
@@ -99,6 +101,8 @@ export interface ContainerConfig {
   /** Of the request or, where that has none, of the image. */
   readonly stopSignal?: string;
   readonly health?: HealthCheck;
+  /** As `network limit` has set it. Absent: the request's. */
+  readonly traffic?: TrafficRules;
   /** Its networks, as `network connect` and `disconnect` have made them. Absent: the request's. */
   readonly networks?: readonly NetworkAttachment[];
 }

@@ -5,7 +5,7 @@ import type { EndpointRequest, NetworkDriver, PreparedEndpoint } from '../networ
 import type { PortMapping } from '../network/port-mapping.ts';
 import { listNetworks } from '../network/stored-networks.ts';
 import type { NetworkNamespace, LaunchInput } from '../runtime/launch-input.ts';
-import { attachmentsOf, isUserDefined, namesOn } from './attachments.ts';
+import { attachmentsOf, isUserDefined, namesOn, trafficOf } from './attachments.ts';
 import {
   type Container,
   type ContainerState,
@@ -110,6 +110,7 @@ export function endpointOf(
     ...(address === undefined ? {} : { address }),
     ...(address6 === undefined ? {} : { address6 }),
     ...(mac === undefined ? {} : { mac }),
+    traffic: trafficOf(container.config),
     interface: interfaceName,
     isGateway,
     extraHosts: [...request.extraHosts, ...(isUserDefined(network) ? [] : linkedHosts(context.paths, name, links))],

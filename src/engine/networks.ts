@@ -1,9 +1,10 @@
 /** The use cases of networks: make, remove, join and leave. The agent's; what only reads is in network-queries.ts. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TrafficRules } from '../base/traffic.ts';
 import type { NetworkRequest } from '../network/create-network.ts';
 import { predefinedNetworks } from '../network/create-network.ts';
-import { attachmentsOf, namesOn, nextInterface } from './attachments.ts';
+import { attachmentsOf, namesOn, nextInterface, trafficOf } from './attachments.ts';
 import { checkAttachment } from './check-networks.ts';
 import { type Container, findContainer, listContainers, type NetworkAttachment, readContainer } from './container.ts';
 import { recordContainerEvent } from './container-event.ts';
@@ -211,8 +212,23 @@ export async function renameContainer(context: EngineContext, nameOrId: string, 
     recordContainerEvent(context, renamed, 'rename', { oldName: `/${config.name}` });
     for (const attachment of attachmentsOf(renamed)) {
       const driver = await findDriver(context, attachment.network);
-      await driver.rename(id, namesOn(renamed, attachment));
+      await driver.change(id, { names: namesOn(renamed, attachment) });
     }
+  });
+}
+
+/** Holds a container to other rules of traffic from now on: those that are given replace its own of that kind. */
+export async function limitTraffic(context: EngineContext, nameOrId: string, changes: TrafficRules): Promise<void> {
+  const { id } = findContainer(context.paths, nameOrId).config;
+  await context.exclusive(id, async () => {
+    const { folder, config } = readOrThrow(context, id);
+    const attachments = attachmentsOf(config);
+    if (attachments.length === 0 || attachments.some(({ network }) => network === 'host')) {
+      throw new EngineError('CONFLICT', `container ${config.name} has no network of its own to be limited`);
+    }
+    const traffic = { ...trafficOf(config), ...changes };
+    saveConfig(folder, { ...config, traffic });
+    for (const { network } of attachments) await (await findDriver(context, network)).change(id, { traffic });
   });
 }
 

@@ -1,4 +1,5 @@
 /** What the agent is asked to do. One JSON line each way over its socket; containers are named as users name them. */
+import type { TrafficRules } from '../base/traffic.ts';
 import type { NetworkRequest } from '../network/create-network.ts';
 import type { BootResult } from './boot.ts';
 import type { StepRequest } from './build-step.ts';
@@ -54,6 +55,7 @@ export interface Requests {
   removeNetwork: { params: { name: string; force: boolean }; result: object };
   connectNetwork: { params: { container: string; attachment: NetworkAttachment }; result: object };
   disconnectNetwork: { params: { network: string; container: string; force: boolean }; result: object };
+  limitTraffic: { params: { container: string; changes: TrafficRules }; result: object };
   /** Ends the mount of an image that has been removed. */
   forgetImage: { params: { manifest: string }; result: object };
   /** What the agent says of itself. */

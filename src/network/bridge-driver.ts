@@ -6,7 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { AddressPool, requestedAddress } from './address-pool.ts';
 import { containerFiles, ownEntries } from './container-files.ts';
 import type { ContainerLink, InterfaceAddress, InterfaceSettings } from './container-link.ts';
-import type { Endpoint, EndpointRequest, NetworkDriver, PreparedEndpoint, Promotion } from './driver.ts';
+import type {
+  Endpoint,
+  EndpointChanges,
+  EndpointRequest,
+  NetworkDriver,
+  PreparedEndpoint,
+  Promotion,
+} from './driver.ts';
 import { hostLine } from './etc-files.ts';
 import { takeConfigurationSocket } from './hub.ts';
 import { addressBytes, formatAddress, formatMac, macOfAddress, parseAddress, parseMac } from './ipv4.ts';
@@ -128,13 +135,17 @@ export class BridgeDriver implements NetworkDriver {
     }
   }
 
-  async rename(container: string, names: readonly string[]): Promise<void> {
+  async change(container: string, { names, traffic }: EndpointChanges): Promise<void> {
     const endpoint = this.#endpoints.get(container);
-    if (endpoint === undefined || this.#options.directory === undefined) return;
-    const renamed = this.#save({ ...endpoint, names });
+    if (endpoint === undefined) return;
+    const changed = this.#save({
+      ...endpoint,
+      ...(names === undefined ? {} : { names }),
+      ...(traffic === undefined ? {} : { traffic }),
+    });
     if (!this.#options.service.serves(container)) return;
-    await this.#options.service.update(served(renamed));
-    this.#tellNames(renamed);
+    await this.#options.service.update(served(changed));
+    this.#tellNames(changed);
   }
 
   async detach(container: string): Promise<void> {
@@ -201,6 +212,7 @@ export class BridgeDriver implements NetworkDriver {
       mac: formatMac(mac ?? macOfAddress(address)),
       names: request.names ?? [],
       ...(request.links === undefined ? {} : { links: request.links }),
+      ...(request.traffic === undefined ? {} : { traffic: request.traffic }),
       ...(request.interface === undefined ? {} : { interface: request.interface }),
       isGateway: request.isGateway ?? true,
       ports: [],
@@ -310,7 +322,8 @@ function addressesOf({ address, address6 }: EndpointRecord): string[] {
 }
 
 /** What the network process has to know. */
-function served({ container, address, address6, mac, names, links, ports, tap }: EndpointRecord): ProcessEndpoint {
+function served(endpoint: EndpointRecord): ProcessEndpoint {
+  const { container, address, address6, mac, names, links, traffic, ports, tap } = endpoint;
   return {
     container,
     address,
@@ -318,6 +331,7 @@ function served({ container, address, address6, mac, names, links, ports, tap }:
     mac,
     names,
     ...(links === undefined ? {} : { links }),
+    ...(traffic === undefined ? {} : { traffic }),
     ports,
     ...(tap === undefined ? {} : { tap: { name: tap.name, pid: tap.keeper.pid, fd: keeperTunFd } }),
   };

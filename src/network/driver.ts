@@ -17,7 +17,7 @@
  *     unplug    takes the interface of a container that runs away; `remove` follows: `network disconnect`.
  *     promote   makes this network the way out of a container that runs, when the one that was it has gone. Sets the
  *               default route and binds the ports.
- *     rename    other names for a container that is prepared.
+ *     change    other names or rules of traffic for a container; it takes effect at once where it is prepared.
  *     recover   once at the start of the process that owns the engine, with every container there is. Ends the leases
  *               of all others, and puts back in service those that run: their ports are bound again.
  *
@@ -26,6 +26,7 @@
  * different addresses. After prepare and until remove a container's address does not change while it runs, and over
  * stop and start only if there was no other address left for somebody else.
  */
+import type { TrafficRules } from '../base/traffic.ts';
 import type { LaunchPlan } from '../monitor/plan.ts';
 import type { HostEntry, ResolverSettings } from './etc-files.ts';
 import type { BoundPort, PortMapping } from './port-mapping.ts';
@@ -45,6 +46,8 @@ export interface EndpointRequest {
   readonly address?: string;
   readonly address6?: string;
   readonly mac?: string;
+  /** What its traffic to the outside is held to. */
+  readonly traffic?: TrafficRules;
   /** Name of its interface. Default: eth0. */
   readonly interface?: string;
   /** Whether its default route goes there. Default: yes. */
@@ -95,6 +98,8 @@ export interface Promotion {
   readonly resolvConf: string;
 }
 
+export type EndpointChanges = Pick<EndpointRequest, 'names' | 'traffic'>;
+
 export interface NetworkDriver {
   /** What `--network` calls it. */
   readonly network: string;
@@ -110,7 +115,7 @@ export interface NetworkDriver {
   unplug(container: string, pid: number): Promise<void>;
   /** Throws as `prepare` does for ports that cannot be bound. */
   promote(request: EndpointRequest, pid: number): Promise<Promotion>;
-  rename(container: string, names: readonly string[]): Promise<void>;
+  change(container: string, changes: EndpointChanges): Promise<void>;
   /** @param containers every container there is on this network -> whether it runs */
   recover(containers: ReadonlyMap<string, boolean>): Promise<void>;
 }

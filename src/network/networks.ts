@@ -233,6 +233,7 @@ export class Networks implements AsyncDisposable {
         mtu,
         internal: record.internal === true,
         names: this.#namesFile,
+        containers: paths.containers,
         socket: `${file}.sock`,
         lock: `${file}.lock`,
         idle: idle ?? defaultIdle,

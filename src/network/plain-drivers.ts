@@ -63,7 +63,7 @@ function plainDriver(
     plug: refuse,
     unplug: refuse,
     promote: refuse,
-    rename: () => Promise.resolve(),
+    change: () => Promise.resolve(),
     recover: () => Promise.resolve(),
   };
 }

@@ -1,6 +1,7 @@
 /** What is kept on disk of networks and of the containers on them: `networks/NAME.json`, `networks/NAME.d/CONTAINER.json`. */
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TrafficRules } from '../base/traffic.ts';
 import { readJson, writeJson } from '../state/atomic-file.ts';
 import type { OwnTap } from './container-link.ts';
 import type { BoundPort } from './port-mapping.ts';
@@ -44,6 +45,7 @@ export interface EndpointRecord {
   readonly names: readonly string[];
   /** Names by which this container alone finds others: `--link`. */
   readonly links?: Readonly<Record<string, string>>;
+  readonly traffic?: TrafficRules;
   /** Its interface in the container; absent: eth0. */
   readonly interface?: string;
   /** Whether its default route goes here; absent: yes. */

@@ -1,6 +1,7 @@
 /** What a {@link Gateway} is told, and what it tells: the types of the public API. */
 import type { EventLoop } from './event-loop.ts';
 import type { IpAddress } from '../wire/address.ts';
+import type { DnsPolicy } from '../services/dns-server.ts';
 import type { Tap } from '../link/tap.ts';
 
 /** A DNS question of a container, put to the owner of the names before it goes to the host's resolvers. */
@@ -52,6 +53,8 @@ export interface GatewayOptions {
    * undefined when the name is not known here and the host's resolvers are to be asked. `from` is the asking container's address.
    */
   readonly names: (question: Question, from: string) => readonly string[] | undefined;
+  /** Which names containers may look up, and what they were told. Default: everything. */
+  readonly dns?: DnsPolicy;
   /**
    * Whether a container may open this flow to the outside: asked for each connection, and for each destination of datagrams and
    * echo requests when it is new. What is not admitted is refused as by a firewall that says so. Default: everything.

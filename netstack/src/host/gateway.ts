@@ -9,6 +9,8 @@ import { DhcpServer } from '../services/dhcp-server.ts';
 import { DnsServer } from '../services/dns-server.ts';
 import { DnsStream } from '../services/dns-stream.ts';
 import { FRAME_CAPACITY, Frame } from '../link/device.ts';
+import { LineLimiter } from '../link/line-limiter.ts';
+import type { LineLimits } from '../link/shaper.ts';
 import type { Tap } from '../link/tap.ts';
 import type { IpPacket } from '../stack/packet.ts';
 import { Stack } from '../stack/stack.ts';
@@ -52,6 +54,7 @@ export class Gateway {
   readonly #limits: GatewayLimits;
   readonly #stack: Stack;
   readonly #tap: Tap;
+  readonly #lines: LineLimiter;
   readonly #watch: Watch;
   readonly #input = new Frame(FRAME_CAPACITY);
   readonly #context: PublishContext;
@@ -79,8 +82,9 @@ export class Gateway {
       subnets.push(new Subnet(addressOfVersion(options.address6, 6), options.prefix6 ?? 64));
     const dnsAddress = options.dnsAddress === undefined ? undefined : IpAddress.from(options.dnsAddress);
     this.#dnsAddresses = [...subnets.map(({ address }) => address), ...(dnsAddress ? [dnsAddress] : [])];
+    this.#lines = new LineLimiter(tap, loop.timers, Math.random);
     this.#stack = new Stack({
-      device: tap,
+      device: this.#lines,
       timers: loop.timers,
       mac: macOf(options.mac),
       mtu: options.mtu,
@@ -96,6 +100,7 @@ export class Gateway {
       },
     });
     const stack = this.#stack;
+    this.#lines.onFrame = (frame) => stack.input(frame);
     const trouble = new HostTrouble(loop.timers, stack.drops, options.log);
     const translation = new Translation(stack, options.hostLoopback, options.admits);
     this.#context = { loop, stack, translation, trouble };
@@ -104,7 +109,7 @@ export class Gateway {
     this.#ping = new PingForwarder(this.#context);
     this.#published = new PublishedFlows(this.#context, this.#limits.udpFlows);
     this.#upstream = new DnsUpstream(loop, options.resolvers, trouble);
-    this.#dns = new DnsServer((question, from) => this.#lookUp(question, from));
+    this.#dns = new DnsServer((question, from) => this.#lookUp(question, from), options.dns);
     this.#dhcp = new DhcpServer({
       subnet: own,
       dns: dnsAddress ?? own.address,
@@ -178,6 +183,14 @@ export class Gateway {
     return port;
   }
 
+  /**
+   * Holds everything between us and the container with this MAC address to these limits, each way, from now on; undefined lifts
+   * them. Throws ERR_INVALID_ARG_VALUE.
+   */
+  limit(mac: string, limits: LineLimits | undefined): void {
+    this.#lines.limit(macOf(mac), limits);
+  }
+
   stats(): GatewayStats {
     const { tcp, icmp, drops } = this.#stack;
     return {
@@ -193,6 +206,7 @@ export class Gateway {
   /** Stops serving: closes all sockets, drops all flows. The TAP stays open. */
   close(): void {
     this.#watch.close();
+    this.#lines.close();
     for (const port of [...this.#ports]) port.close();
     this.#stack.close();
     this.#udp.close();
@@ -211,7 +225,7 @@ export class Gateway {
   #receive(): void {
     const frame = this.#input;
     for (let count = 0; count < BATCH && this.#tap.receive(frame); count++) {
-      this.#stack.input(frame);
+      this.#lines.receive(frame);
       if (frame.end < BULK_FRAME) return;
     }
   }

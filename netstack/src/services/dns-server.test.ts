@@ -56,4 +56,29 @@ describe('DnsServer', () => {
     expect(ask(dns, query('example.org', DNS_TYPE.A))![3]! & 0xf).toBe(RCODE.SERVER_FAILURE);
     expect(dns.counters).toEqual({ queries: 2, answeredLocally: 0, forwarded: 2, failed: 1 });
   });
+
+  it('tells what was answered, and refuses what may not be asked', () => {
+    const told: string[] = [];
+    const policy = {
+      permits: (name: string) => name !== 'secret.example',
+      answered: (name: string, from: string, addresses: readonly { address: { toString(): string }; ttl: number }[]) =>
+        void told.push(
+          `${from} ${name} ${addresses.map(({ address, ttl }) => `${address.toString()}/${ttl}`).join(' ')}`,
+        ),
+    };
+    const strict = new DnsServer(({ name }) => (name === 'db' ? ['10.0.0.7'] : undefined), policy);
+    ask(strict, query('db', DNS_TYPE.A));
+    const question = query('www.example', DNS_TYPE.A);
+    // A CNAME with a pointer to the question, then an address of the other name.
+    const alias = [0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 9, 0, 2, 0xc0, 12];
+    const record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 0, 0, 4, 192, 0, 2, 1];
+    const answer = Uint8Array.of(...question, ...alias, ...record);
+    answer.set([0x81, 0x80], DNS.flags);
+    answer[DNS.answers + 1] = 2;
+    ask(strict, question, answer);
+    // One that is cut short is passed on all the same.
+    ask(strict, question, answer.subarray(0, -2));
+    expect(ask(strict, query('secret.example', DNS_TYPE.A), answer)![3]! & 15).toBe(RCODE.REFUSED);
+    expect(told).toEqual(['10.0.0.5 db 10.0.0.7/0', '10.0.0.5 www.example 192.0.2.1/256', '10.0.0.5 www.example ']);
+  });
 });

@@ -3,7 +3,16 @@
  * resolvers have one.
  */
 import { IpAddress } from '../wire/address.ts';
-import { DNS_CLASS_IN, DNS_TYPE, RCODE, buildAnswer, buildError, encodeName, parseQuery } from '../wire/dns.ts';
+import {
+  DNS_CLASS_IN,
+  DNS_TYPE,
+  RCODE,
+  answeredAddresses,
+  buildAnswer,
+  buildError,
+  encodeName,
+  parseQuery,
+} from '../wire/dns.ts';
 import type { DnsQuestion, DnsRecord } from '../wire/dns.ts';
 
 /** Local names change when containers come and go. */
@@ -23,12 +32,22 @@ export type LocalNames = (question: { name: string; type: NamedType }, from: str
 /** Asks the host's resolvers; calls back once, with undefined when none answered. */
 export type Upstream = (query: Uint8Array, done: (answer: Uint8Array | undefined) => void) => void;
 
+/** Who may ask what, and who was told what. Names are in lower case, without the final dot; `from` is the asker's address. */
+export interface DnsPolicy {
+  /** Whether a name that is not local may be asked of the host's resolvers; else the query is refused. */
+  permits(name: string, from: string): boolean;
+  /** These addresses were the answer to a question for the name; ttl in seconds. */
+  answered(name: string, from: string, addresses: readonly { address: IpAddress; ttl: number }[]): void;
+}
+
 export class DnsServer {
   readonly counters = { queries: 0, answeredLocally: 0, forwarded: 0, failed: 0 };
   readonly #names: LocalNames;
+  readonly #policy: DnsPolicy | undefined;
 
-  constructor(names: LocalNames) {
+  constructor(names: LocalNames, policy?: DnsPolicy) {
     this.#names = names;
+    this.#policy = policy;
   }
 
   /** Handles a query that arrived from `from`; `respond` is called once, now or later, unless false is returned. */
@@ -49,12 +68,19 @@ export class DnsServer {
     const local = this.#local(question, from);
     if (local) {
       this.counters.answeredLocally++;
-      respond(buildAnswer(query, question, RCODE.NO_ERROR, local), udpSize);
+      const answer = buildAnswer(query, question, RCODE.NO_ERROR, local);
+      this.#policy?.answered(question.name, from, answeredAddresses(answer));
+      respond(answer, udpSize);
+      return true;
+    }
+    if (this.#policy?.permits(question.name, from) === false) {
+      respond(buildAnswer(query, question, RCODE.REFUSED, []), udpSize);
       return true;
     }
     this.counters.forwarded++;
     upstream(query, (answer) => {
       if (!answer) this.counters.failed++;
+      else this.#policy?.answered(question.name, from, answeredAddresses(answer));
       respond(answer ?? buildAnswer(query, question, RCODE.SERVER_FAILURE, []), udpSize);
     });
     return true;

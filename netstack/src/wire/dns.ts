@@ -1,5 +1,7 @@
 /** DNS messages (RFC 1035), as far as a forwarder with names of its own needs them. */
 
+import { IpAddress } from './address.ts';
+
 export const DNS = { size: 12, id: 0, flags: 2, questions: 4, answers: 6, authorities: 8, additionals: 10 } as const;
 
 export const DNS_FLAG = {
@@ -128,6 +130,43 @@ export function buildError(id: number, rcode: number): Uint8Array {
   view.setUint16(DNS.id, id);
   view.setUint16(DNS.flags, DNS_FLAG.RESPONSE | DNS_FLAG.RECURSION_AVAILABLE | rcode);
   return answer;
+}
+
+/** The addresses in the answer section: each with its time to live in seconds. What is malformed ends the list. */
+export function answeredAddresses(message: Uint8Array): { address: IpAddress; ttl: number }[] {
+  const found: { address: IpAddress; ttl: number }[] = [];
+  const question = message.length < DNS.size ? undefined : parseQuestion(message);
+  if (!question) return found;
+  const view = viewOf(message);
+  let at = question.end;
+  for (let count = view.getUint16(DNS.answers); count > 0; count--) {
+    const start = skipName(message, at);
+    if (start === undefined || start + RECORD.size > message.length) break;
+    const end = start + RECORD.size + view.getUint16(start + RECORD.length);
+    if (end > message.length) break;
+    const data = message.slice(start + RECORD.size, end);
+    const isAddress =
+      (view.getUint16(start) === DNS_TYPE.A && data.length === 4) ||
+      (view.getUint16(start) === DNS_TYPE.AAAA && data.length === 16);
+    if (isAddress) found.push({ address: new IpAddress(data), ttl: view.getUint32(start + RECORD.ttl) });
+    at = end;
+  }
+  return found;
+}
+
+/** What follows a resource record's name (RFC 1035, 3.2.1): type, class, ttl and length of the data. */
+const RECORD = { size: 10, ttl: 4, length: 8 } as const;
+
+/** Where a name, which may end in a pointer (RFC 1035, 4.1.4), ends. */
+function skipName(message: Uint8Array, start: number): number | undefined {
+  for (let at = start; ;) {
+    const length = message[at];
+    if (length === undefined) return undefined;
+    if (length === 0) return at + 1;
+    if ((length & 0xc0) === 0xc0) return at + 2;
+    if (length > MAX_LABEL) return undefined;
+    at += 1 + length;
+  }
 }
 
 /** Cuts an answer that does not fit to its question, with TC set (RFC 2181, 9): the client comes again over TCP. */

@@ -74,6 +74,11 @@ export const CONTAINER_FLAGS = {
   'dns-option': { kind: 'list', help: 'Set DNS options' },
   'dns-search': { kind: 'list', help: 'Set custom DNS search domains' },
   domainname: { kind: 'text', help: 'Container NIS domain name' },
+  egress: {
+    kind: 'list',
+    type: 'rules',
+    help: 'Limit where the container may connect to: allow=NAME|SUBNET[:PORT][/PROTOCOL],… or deny=…',
+  },
   entrypoint: { kind: 'text', help: 'Overwrite the default ENTRYPOINT of the image' },
   env: { kind: 'list', short: 'e', help: 'Set environment variables' },
   'env-file': { kind: 'list', help: 'Read in a file of environment variables' },
@@ -93,6 +98,9 @@ export const CONTAINER_FLAGS = {
   mount: { kind: 'list', type: 'mount', help: 'Attach a filesystem mount to the container' },
   name: { kind: 'text', help: 'Assign a name to the container' },
   net: { kind: 'list', hidden: true, help: 'Connect a container to a network' },
+  'net-delay': { kind: 'text', type: 'time', help: 'Delay of the network, each way (e.g., 50ms)' },
+  'net-loss': { kind: 'text', type: 'percent', help: 'Share of packets that the network loses, each way (e.g., 1%)' },
+  'net-rate': { kind: 'text', type: 'rate', help: 'Rate of the network, each way (e.g., 10mbit)' },
   'net-alias': { kind: 'list', hidden: true, help: 'Add network-scoped alias for the container' },
   network: {
     kind: 'list',

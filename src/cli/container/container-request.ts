@@ -1,6 +1,7 @@
 /** Turns the flags of `run` and `create` into what the engine is asked for. */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import type { TrafficRules } from '../../base/traffic.ts';
 import type { ContainerRequest } from '../../engine/container.ts';
 import type { ContainerOptions } from '../../oci/image-to-spec.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
@@ -27,6 +28,7 @@ import { CONTAINER_FLAGS } from './container-flags.ts';
 import { healthOptions } from './health-options.ts';
 import { resourceLimits } from './resource-limits.ts';
 import { storageOptions } from './storage-options.ts';
+import { readTraffic } from './traffic-rules.ts';
 import { networkAttachments } from './network-request.ts';
 
 export type ContainerFlags = FlagValues<typeof CONTAINER_FLAGS>;
@@ -82,6 +84,7 @@ export function containerRequest(
     ...(flags.expose.length === 0 ? {} : { exposed: decodeAll('expose', flags.expose, parseExpose).flat() }),
     network,
     networks,
+    ...trafficRules(flags, network),
     extraHosts: decodeAll('add-host', flags['add-host'], parseAddHost).map(({ name, address }) => ({
       address,
       names: [name],
@@ -129,6 +132,14 @@ function checkConflicts(flags: ContainerFlags, network: string): void {
       throw new UsageError('conflicting options: custom host-to-IP mapping and the network mode');
     }
   }
+}
+
+function trafficRules(flags: ContainerFlags, network: string): { traffic?: TrafficRules } {
+  const traffic = readTraffic(CONTAINER_FLAGS, flags);
+  if (Object.keys(traffic).length === 0) return {};
+  if (network === 'host' || network.startsWith('container:'))
+    throw new UsageError('conflicting options: rules of traffic and the network mode');
+  return { traffic };
 }
 
 type Security = Pick<ContainerRequest, 'seccomp'> & Pick<ContainerOptions, 'noNewPrivileges' | 'systemPathsUnconfined'>;

@@ -1,5 +1,6 @@
 /** Answers the requests of protocol.ts on a unix socket. A malformed request gets a refusal, never ends the process. */
 import type { EventLoop } from 'netstack';
+import type { EgressRule, TrafficRules } from '../../base/traffic.ts';
 import { errorCode } from '../../base/error-code.ts';
 import { acceptUnix } from '../../sys/unix-listener.ts';
 import { parseAddress, parseMac } from '../ipv4.ts';
@@ -95,10 +96,27 @@ function checkEndpoint(value: unknown): ProcessEndpoint {
     ...(address6 === undefined ? {} : { address6 }),
     mac,
     ...(given['links'] === undefined ? {} : { links: checkLinks(given['links']) }),
+    ...(given['traffic'] === undefined ? {} : { traffic: checkTraffic(given['traffic']) }),
     names: checkArray(given['names'], 'names').map((name) => checkString(name, 'name')),
     ports: checkArray(given['ports'], 'ports').map(checkMapping),
     ...(given['tap'] === undefined ? {} : { tap: checkTap(given['tap']) }),
   };
+}
+
+/** The rules themselves are as the agent has parsed them; one that is not is refused when it is compiled. */
+function checkTraffic(value: unknown): TrafficRules {
+  const { rate, delay, loss, egress } = (value ?? {}) as Record<string, unknown>;
+  return {
+    ...(rate === undefined ? {} : { rate: checkNumber(rate, 'rate') }),
+    ...(delay === undefined ? {} : { delay: checkNumber(delay, 'delay') }),
+    ...(loss === undefined ? {} : { loss: checkNumber(loss, 'loss') }),
+    ...(egress === undefined ? {} : { egress: checkArray(egress, 'egress') as EgressRule[] }),
+  };
+}
+
+function checkNumber(value: unknown, name: string): number {
+  if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
+  throw new TypeError(`invalid ${name} ${JSON.stringify(value)}`);
 }
 
 function checkLinks(value: unknown): Record<string, string> {

@@ -11,6 +11,8 @@ let open: Set<number>;
 let taken: Set<number>;
 let logged: string[];
 let names: NameTable;
+let ruled: string[];
+let limited: string[];
 let table: EndpointTable;
 
 beforeEach(() => {
@@ -33,6 +35,7 @@ beforeEach(() => {
       members.set(address, mac);
       return { close: () => void members.delete(address) };
     },
+    limit: (mac: string, limits: object | undefined) => void limited.push(`${mac} ${JSON.stringify(limits)}`),
     publish({ protocol, hostAddress, hostPort }: PublishOptions): PublishedPort {
       if (taken.has(hostPort) || open.has(hostPort)) throw Object.assign(new Error('in use'), { code: 'EADDRINUSE' });
       open.add(hostPort);
@@ -40,11 +43,17 @@ beforeEach(() => {
     },
   };
   names = {};
+  ruled = [];
+  limited = [];
   table = new EndpointTable({
     loop,
     gateways: { open: () => ({ gateway, close: () => undefined }) },
     network: 'net',
     foreign: () => names,
+    egress: {
+      set: (container, addresses, rules = []) => void ruled.push(`${container} ${addresses.join()} ${rules.length}`),
+      delete: (container) => void ruled.push(`${container} -`),
+    },
     log: (message) => logged.push(message),
   });
 });
@@ -175,4 +184,14 @@ test('other names leave ports alone', () => {
   expect(open).toEqual(new Set([8080]));
   expect(table.resolve({ name: 'renamed', type: 'A' }, '10.88.0.9')).toEqual(['10.88.0.2']);
   expect(table.resolve({ name: 'a', type: 'A' }, '10.88.0.9')).toBeUndefined();
+});
+
+test('rules of traffic are set, changed and lifted with the container', () => {
+  const mac = '02:42:0a:58:00:02';
+  const rule = { action: 'deny', target: { kind: 'any' }, text: '*' } as const;
+  table.add({ ...endpoint('a', 2), traffic: { delay: 50, egress: [rule] } });
+  table.update({ ...endpoint('a', 2), traffic: { rate: 1000 } });
+  table.remove('a');
+  expect(ruled).toEqual(['a 10.88.0.2 1', 'a 10.88.0.2 0', 'a -']);
+  expect(limited).toEqual([`${mac} {"delay":50}`, `${mac} {"rate":1000}`, `${mac} undefined`]);
 });

@@ -3,6 +3,7 @@ import type { EventLoop, Question } from 'netstack';
 import { errorCode } from '../../base/error-code.ts';
 import type { BoundPort, PortMapping } from '../port-mapping.ts';
 import type { Gateways, Opened } from './gateways.ts';
+import type { Egress } from './egress.ts';
 import type { ForeignNames } from './foreign-names.ts';
 import { NetworkNames } from './network-names.ts';
 import { bindPort, type Binding, describeBindError } from './port-binding.ts';
@@ -27,6 +28,8 @@ export interface EndpointTableOptions {
   readonly network: string;
   /** The names of other networks that a container of ours is on as well. */
   readonly foreign?: ForeignNames;
+  /** Which flows to the outside containers may open. */
+  readonly egress: Pick<Egress, 'set' | 'delete'>;
   readonly log: (message: string) => void;
 }
 
@@ -59,13 +62,14 @@ export class EndpointTable {
     return boundPorts(served);
   }
 
-  /** Other names for a container that is served. */
+  /** Other names and rules of traffic for a container that is served. */
   update(endpoint: ProcessEndpoint): void {
     const served = this.#served.get(endpoint.container);
     if (served === undefined) return;
-    const { names, links = {} } = endpoint;
-    served.endpoint = { ...served.endpoint, names, links };
+    const { names, links = {}, traffic = {} } = endpoint;
+    served.endpoint = { ...served.endpoint, names, links, traffic };
     this.#names.set(served.endpoint);
+    this.#hold(served);
   }
 
   remove(container: string): void {
@@ -75,7 +79,9 @@ export class EndpointTable {
     served.pending = [];
     for (const binding of served.bindings) binding.close();
     for (const member of served.members) member.close();
+    served.opened.gateway.limit(served.endpoint.mac, undefined);
     served.opened.close();
+    this.#options.egress.delete(container);
     this.#names.delete(container);
   }
 
@@ -118,7 +124,15 @@ export class EndpointTable {
     const served: Served = { endpoint, opened, members, bindings: [], pending: [] };
     this.#served.set(endpoint.container, served);
     this.#names.set(endpoint);
+    this.#hold(served);
     return served;
+  }
+
+  /** Holds a container to its rules of traffic. */
+  #hold({ opened, endpoint: { container, address, address6, mac, traffic = {} } }: Served): void {
+    const { egress, ...limits } = traffic;
+    this.#options.egress.set(container, [address, ...(address6 === undefined ? [] : [address6])], egress);
+    opened.gateway.limit(mac, Object.keys(limits).length === 0 ? undefined : limits);
   }
 
   #bindPending(served: Served, until: number): void {

@@ -4,7 +4,7 @@ import { attachTap, type EventLoop, Gateway, type GatewayOptions, hostResolvers,
 import { type ProcessConfig, type ProcessEndpoint, processFds } from './protocol.ts';
 
 /** What endpoints need of a gateway. */
-export type EndpointGateway = Pick<Gateway, 'publish' | 'admit'>;
+export type EndpointGateway = Pick<Gateway, 'publish' | 'admit' | 'limit'>;
 
 /** A gateway for one endpoint, until it is closed. */
 export interface Opened {
@@ -18,7 +18,7 @@ export interface Gateways {
   stats(): Record<string, ReturnType<Gateway['stats']>>;
 }
 
-type Settings = Pick<GatewayOptions, 'names' | 'log'>;
+type Settings = Pick<GatewayOptions, 'names' | 'log' | 'dns' | 'admits'>;
 
 /** Takes the network's TAP over, where it has one. */
 export function openGateways(loop: EventLoop, config: ProcessConfig, settings: Settings): Gateways {
@@ -35,8 +35,8 @@ export function openGateways(loop: EventLoop, config: ProcessConfig, settings: S
       mtu: config.mtu,
       hostLoopback: !config.internal,
       resolvers,
-      ...(config.internal ? { admits: () => false } : {}),
       ...settings,
+      ...(config.internal ? { admits: () => false } : {}),
     });
   }
   return config.tap === undefined ? ownGateways(create) : sharedGateway(create(processFds.tun, config.tap), config.tap);

@@ -16,6 +16,8 @@ import { releaseMemory } from '../../sys/release-memory.ts';
 import { listenUnix } from '../../sys/unix-listener.ts';
 import { serveControl } from './control-server.ts';
 import { EndpointTable } from './endpoint-table.ts';
+import { AuditLog } from './audit-log.ts';
+import { Egress } from './egress.ts';
 import { foreignNames } from './foreign-names.ts';
 import { type Gateways, openGateways } from './gateways.ts';
 import { alreadyServed, type ProcessConfig, processFds, readyLine } from './protocol.ts';
@@ -35,12 +37,23 @@ function main(config: ProcessConfig): void {
   writeSync(lock.fd, JSON.stringify(processIdentity(process.pid)));
 
   const loop = new EventLoop();
-  const gateways = openGateways(loop, config, { names: (question, from) => endpoints.resolve(question, from), log });
+  const audit = new AuditLog(config.containers);
+  const egress = new Egress(
+    () => loop.timers.now,
+    (decision) => audit.record(decision),
+  );
+  const gateways = openGateways(loop, config, {
+    names: (question, from) => endpoints.resolve(question, from),
+    dns: egress,
+    admits: (flow) => egress.admits(flow),
+    log,
+  });
   const endpoints: EndpointTable = new EndpointTable({
     loop,
     gateways,
     network: config.network,
     foreign: foreignNames(config),
+    egress,
     log,
   });
   const address = socketAddress(config.socket);

@@ -2,6 +2,7 @@
  * What the network process and its clients say to each other over its unix socket: JSON lines. Each request has an `id`,
  * and is answered by one reply with the same.
  */
+import type { TrafficRules } from '../../base/traffic.ts';
 import type { BoundPort, PortMapping } from '../port-mapping.ts';
 
 /** What a network process is started with, as its one argument. */
@@ -23,6 +24,8 @@ export interface ProcessConfig {
   readonly internal: boolean;
   /** The file of names of all networks (name-directory.ts). */
   readonly names: string;
+  /** The folder of containers' folders, where decisions about their flows are put on record. */
+  readonly containers: string;
   readonly socket: string;
   readonly lock: string;
   /** How long it stays without containers, in ms; with containers but without a client, twelve times as long. */
@@ -52,6 +55,7 @@ export interface ProcessEndpoint {
   readonly names: readonly string[];
   /** Names by which it alone finds others: alias -> name. */
   readonly links?: Readonly<Record<string, string>>;
+  readonly traffic?: TrafficRules;
   readonly ports: readonly PortMapping[];
   /** Its own TAP: the name, and the descriptor of another process of ours that it is to be taken from. */
   readonly tap?: { readonly name: string; readonly pid: number; readonly fd: number };
@@ -63,7 +67,7 @@ export interface Methods {
   hello: { params: Record<string, never>; result: { identity: string; pid: number } };
   /** Serves the container and binds its ports, all or none. One of the same id is replaced. */
   add: { params: { endpoint: ProcessEndpoint }; result: { ports: BoundPort[] } };
-  /** Other names and links for a container that is served; its addresses and ports stay as they are. */
+  /** Other names, links and rules of traffic for a container that is served; its addresses and ports stay as they are. */
   update: { params: { endpoint: ProcessEndpoint }; result: Record<string, never> };
   /** Closes the container's ports. */
   remove: { params: { container: string }; result: Record<string, never> };
