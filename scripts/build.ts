@@ -17,6 +17,7 @@ const processes = {
   network: 'src/network/process/main.ts',
   inside: 'src/inside/main.ts',
   layer: 'src/storage/layer-process/main.ts',
+  lazy: 'src/image/lazy/fetcher-main.ts',
   'unpack-worker': 'src/image/unpack/unpack-worker.ts',
   index: 'src/index.ts',
   oci: 'src/oci-runtime/main.ts',
@@ -58,6 +59,7 @@ const APART = [
     'tag',
   ].map((name) => `src/cli/commands/${name}.ts`),
   'src/cli/image/fetch-image.ts',
+  'src/cli/image/lazy-state.ts',
   'src/image/reference.ts',
 ];
 

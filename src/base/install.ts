@@ -13,7 +13,7 @@ function findRoot(from: string): string {
 }
 
 /** The processes of trun that run on Node, by the name of their bundle. */
-export type ProcessName = 'main' | 'agent' | 'image-server' | 'network' | 'inside' | 'layer';
+export type ProcessName = 'main' | 'agent' | 'image-server' | 'network' | 'inside' | 'layer' | 'lazy';
 
 /**
  * Flags of processes that stay: no helper threads for V8, which have next to nothing to do, and a young generation that

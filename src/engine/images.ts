@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImageError } from '../image/image-error.ts';
 import { openImageStore } from '../image/image-store.ts';
+import { ensureFetcher } from '../image/lazy/ensure-fetcher.ts';
 import { resolveImage } from '../image/queries/list-images.ts';
 import type { StoredImage } from '../image/queries/stored-images.ts';
 import type { ImageRunConfig } from '../oci/image-config.ts';
@@ -50,6 +51,7 @@ export function openEngineImages(paths: StatePaths): EngineImages {
     },
 
     findTree(manifest) {
+      ensureFetcher(store.layout, manifest as StoredImage['manifestDigest'], process.env);
       const tree = store.layout.tree(manifest as StoredImage['manifestDigest']);
       return existsSync(tree) ? tree : undefined;
     },

@@ -1,4 +1,5 @@
 /** The mounts that one server serves: taken from the records, each with its file system and session. */
+import { contentAsker } from '../state/wanted-contents.ts';
 import { closeSync, openSync } from 'node:fs';
 import {
   DirectoryFileSystem,
@@ -164,7 +165,7 @@ function openContent(content: MountContent, takeover: boolean): OpenContent {
 function openTree(index: string, files: string): { layer: ImageTree; closeContents: () => void } {
   const contents = openSync(files, 'r');
   try {
-    return { layer: openImageTree(index, contents), closeContents: () => closeSync(contents) };
+    return { layer: openImageTree(index, contents, contentAsker(files)), closeContents: () => closeSync(contents) };
   } catch (error) {
     closeSync(contents);
     throw error;

@@ -37,7 +37,9 @@ export interface PulledImage {
  */
 export async function pullImage(store: ImageStore, text: string, options: PullOptions): Promise<PulledImage> {
   const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
-  const present = presentImage(store, text, platform, options.platform !== undefined);
+  const known = presentImage(store, text, platform, options.platform !== undefined);
+  // One that is not all there yet can be run, but a pull brings the rest.
+  const present = options.policy === 'always' && known?.isLazy === true ? undefined : known;
   // Here the text may be an id as well.
   if (options.policy !== 'always' && present) {
     return { image: present, outcome: 'present', canonicalName: text, familiarName: text };

@@ -1,6 +1,7 @@
 /** Reading single small files of what lies below a writable layer, without a mount. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { Attributes, DirectoryLayer, FileType, type LowerLayer, Name, openImageTree } from 'fuse-overlay';
+import { contentAsker } from '../state/wanted-contents.ts';
 import type { Lower } from './writable-layer.ts';
 
 /** As the kernel's: more links than this on the way are a loop (path_resolution(7)). */
@@ -21,7 +22,7 @@ export function readLowerText({ content }: Lower, path: string, limit: number): 
   }
   const files = openSync(content.files, 'r');
   try {
-    const layer = openImageTree(content.index, files);
+    const layer = openImageTree(content.index, files, contentAsker(content.files));
     try {
       return readText(layer, path, limit);
     } finally {

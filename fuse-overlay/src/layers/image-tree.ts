@@ -1,6 +1,6 @@
 /** An image's merged tree over its mapped index: every question but a file's contents is answered from memory. */
 import { FileType, type Attributes } from '../server/attributes.ts';
-import type { ReadRoom } from '../server/file-system.ts';
+import { NOT_YET, type ReadRoom } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
 import { ENODATA, checked, errno } from '../sys/errors.ts';
 import { close, openAt } from '../sys/files.ts';
@@ -25,8 +25,11 @@ import {
 /**
  * Opens the tree at `indexPath`, with contents in the store whose directory `contents` is a descriptor of (it stays the
  * caller's and must outlive the tree). The file must never change. Throws a system error, or EBADMSG where it is no tree.
+ *
+ * `onMissing` is called where the store lacks a content: true says that it is on its way and is worth waiting for. Reads of a mounted
+ * tree then wait without holding anybody up; `open` waits in place.
  */
-export function openImageTree(indexPath: string, contents: number): ImageTree {
+export function openImageTree(indexPath: string, contents: number, onMissing?: OnMissing): ImageTree {
   const action = `open image tree ${indexPath}`;
   const fd = checked(openAt(AT_FDCWD, indexPath, O_RDONLY), 'openat', action, indexPath);
   try {
@@ -41,11 +44,13 @@ export function openImageTree(indexPath: string, contents: number): ImageTree {
     }
     const mapping = mapFile(fd, stat.size);
     if (typeof mapping === 'number') return checked(mapping, 'mmap', action, indexPath) as never;
-    return new ImageTree(treeArrays(mapping.memory, counts), mapping, stat, new ContentFiles(contents));
+    return new ImageTree(treeArrays(mapping.memory, counts), mapping, stat, new ContentFiles(contents), onMissing);
   } finally {
     close(fd);
   }
 }
+
+export type OnMissing = (contentId: Uint8Array) => boolean;
 
 export class ImageTree implements LowerLayer {
   readonly root = 1;
@@ -55,14 +60,16 @@ export class ImageTree implements LowerLayer {
   arrays: TreeArrays;
   readonly #mapping: Mapping;
   readonly #files: ContentFiles;
+  readonly #onMissing: OnMissing | undefined;
   #nodes: number;
   #blocks: number | undefined;
 
-  constructor(arrays: TreeArrays, mapping: Mapping, stat: FileStat, files: ContentFiles) {
+  constructor(arrays: TreeArrays, mapping: Mapping, stat: FileStat, files: ContentFiles, onMissing?: OnMissing) {
     this.arrays = arrays;
     this.identity = `tree:${stat.identity()}`;
     this.#mapping = mapping;
     this.#files = files;
+    this.#onMissing = onMissing;
     this.#nodes = arrays.mode.length;
   }
 
@@ -195,7 +202,7 @@ export class ImageTree implements LowerLayer {
   open(node: number): number {
     const id = this.#id(node);
     if (typeof id === 'number') return id;
-    return id ? this.#files.open(id) : openAt(AT_FDCWD, '/dev/null', O_RDONLY);
+    return id ? this.#arrived(id, () => this.#files.open(id)) : openAt(AT_FDCWD, '/dev/null', O_RDONLY);
   }
 
   read(node: number, offset: number, out: ReadRoom, attempt: number): number {
@@ -204,6 +211,7 @@ export class ImageTree implements LowerLayer {
     const size = this.arrays.size[node - 1]!;
     if (id === undefined || offset >= size) return 0;
     const fd = this.#files.get(this.arrays.data[node - 1]!, id);
+    if (fd === -errno.ENOENT && this.#onMissing?.(id) === true) return NOT_YET;
     return fd < 0 ? -errno.EIO : replyFromFile(fd, size, offset, out, attempt);
   }
 
@@ -216,6 +224,16 @@ export class ImageTree implements LowerLayer {
     if (fd < 0) return;
     willNeed(fd, 0, length);
     close(fd);
+  }
+
+  /** The descriptor that `open` gives, once the content is there. */
+  #arrived(id: Uint8Array, open: () => number): number {
+    let fd = open();
+    while (fd === -errno.ENOENT && this.#onMissing?.(id) === true) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitStep);
+      fd = open();
+    }
+    return fd;
   }
 
   contentId(node: number): Buffer | undefined {
@@ -247,6 +265,9 @@ export class ImageTree implements LowerLayer {
 
 const none = { nodes: 0, entries: 0, contents: 0, nameBytes: 0, targetBytes: 0, xattrBytes: 0 };
 const emptyTree = treeArrays(new ArrayBuffer(treeFileSize(none)), none);
+
+/** Milliseconds between two looks for a content that is on its way. */
+const waitStep = 5;
 
 /** What a directory shows as its size. */
 const directorySize = 4096;

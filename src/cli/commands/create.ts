@@ -14,9 +14,9 @@ export const command = defineCommand({
   async run(context, flags, args) {
     chooseStreams(flags.attach, flags.interactive);
     const request = containerRequest(flags, args, context);
-    const { pull, platform, quiet } = flags;
+    const { pull, platform, quiet, lazy } = flags;
     using cidFile = claimCidFile(flags.cidfile, context.cwd);
-    const { id } = await withImage(context, { image: request.image, pull, platform, quiet }, () =>
+    const { id } = await withImage(context, { image: request.image, pull, platform, quiet, lazy }, () =>
       context.ask('create', { request }),
     );
     cidFile?.write(id);

@@ -28,7 +28,7 @@ export const command = defineCommand({
       context.printLines(problems.map((problem) => `${name}: ${problem}`));
       if (!isWhole) status = 1;
       if (quiet && problems.length === 0) continue;
-      context.print(`${name}: ${!isWhole ? 'damaged' : problems.length > 0 ? 'mended' : 'ok'}`);
+      if (!image.isLazy) context.print(`${name}: ${!isWhole ? 'damaged' : problems.length > 0 ? 'mended' : 'ok'}`);
     }
     return status;
   },

@@ -5,6 +5,7 @@ import { consoleSize } from '../container/console-size.ts';
 import { claimCidFile } from '../container/cid-file.ts';
 import { checkTerminal, chooseStreams, exitCode, stayAttached } from '../container/foreground.ts';
 import { SignalProxy } from '../container/signal-proxy.ts';
+import { watchLazyStart } from '../container/lazy-start.ts';
 import { withImage } from '../container/with-image.ts';
 import type { FlagValues } from '../flags/flag.ts';
 import { UsageError } from '../flags/usage-error.ts';
@@ -48,6 +49,7 @@ async function runForeground(context: CommandContext, flags: Flags, request: Con
   checkTerminal(context, streams.stdin, flags.tty);
   using cidFile = claimCidFile(flags.cidfile, context.cwd);
   let signals: SignalProxy | undefined;
+  const lazy = flags.lazy ? watchLazyStart(context, request.image) : undefined;
   try {
     const answer = await withImage(context, imageOptions(flags, request), () => {
       // Not before: while an image is pulled, a signal ends us.
@@ -69,6 +71,7 @@ async function runForeground(context: CommandContext, flags: Flags, request: Con
     });
   } finally {
     signals?.[Symbol.dispose]();
+    await lazy?.report();
   }
 }
 
@@ -80,6 +83,6 @@ async function dryRun(context: CommandContext, flags: Flags, request: ContainerR
   return 0;
 }
 
-function imageOptions({ pull, platform, quiet }: Flags, { image }: ContainerRequest) {
-  return { image, pull, platform, quiet };
+function imageOptions({ pull, platform, quiet, lazy }: Flags, { image }: ContainerRequest) {
+  return { image, pull, platform, quiet, lazy };
 }

@@ -114,6 +114,7 @@ export const CONTAINER_FLAGS = {
   privileged: { kind: 'boolean', help: 'Give extended privileges to this container' },
   publish: { kind: 'list', short: 'p', help: "Publish a container's port(s) to the host" },
   'publish-all': { kind: 'boolean', short: 'P', help: 'Publish all exposed ports to random ports' },
+  lazy: { kind: 'boolean', help: 'Start before the image is all there: its files come when they are read' },
   pull: {
     kind: 'text',
     preset: 'missing',

@@ -1,4 +1,5 @@
 import { EngineError } from '../../engine/engine-error.ts';
+import { readSettings, settingString } from '../../state/settings.ts';
 import type { CommandContext } from '../command.ts';
 import { badValue } from '../flags/parse-flags.ts';
 import { CONTAINER_FLAGS } from './container-flags.ts';
@@ -12,6 +13,7 @@ interface ImageOptions {
   readonly pull: string;
   readonly platform: string | undefined;
   readonly quiet: boolean;
+  readonly lazy: boolean;
 }
 
 /**
@@ -20,7 +22,7 @@ interface ImageOptions {
  */
 export async function withImage<R>(
   context: CommandContext,
-  { image, pull, platform, quiet }: ImageOptions,
+  { image, pull, platform, quiet, lazy }: ImageOptions,
   make: () => Promise<R>,
 ): Promise<R> {
   if (pull !== 'always' && pull !== 'missing' && pull !== 'never') {
@@ -28,7 +30,8 @@ export async function withImage<R>(
   }
   if (image === '' || image === HOST) return make();
   async function fetch(): Promise<void> {
-    const { fetchImage } = await import('../image/fetch-image.ts');
+    const { fetchImage, fetchLazily } = await import('../image/fetch-image.ts');
+    if ((lazy || isLazyByDefault(context)) && (await fetchLazily(context, image, { platform, quiet }))) return;
     await fetchImage(context, image, { policy: pull as 'missing', platform, quiet, output: context.stderr });
   }
   if (pull === 'always' || platform !== undefined) {
@@ -44,6 +47,11 @@ export async function withImage<R>(
   context.stderr.write(`Unable to find image '${familiarReference(withDefaultTag(parseReference(image)))}' locally\n`);
   await fetch();
   return make();
+}
+
+/** The configuration's `pull`. */
+function isLazyByDefault(context: CommandContext): boolean {
+  return settingString(readSettings(context.paths().root), 'pull') === 'lazy';
 }
 
 function isMissingImage(error: unknown): boolean {

@@ -1,6 +1,9 @@
 /** Pulling an image, with the words around it that Docker prints. */
 import { openImageStore } from '../../image/image-store.ts';
 import type { PullEvent } from '../../image/pull/pull-events.ts';
+import { beginLazyPull } from '../../image/lazy/lazy-pull.ts';
+import { ensureFetcher } from '../../image/lazy/ensure-fetcher.ts';
+import { familiarReference, parseReference, withDefaultTag } from '../../image/reference.ts';
 import { pullImage, type PullPolicy, type PulledImage } from '../../image/pull.ts';
 import type { CommandContext } from '../command.ts';
 import { openPullProgress, type PullProgress } from '../output/pull-progress.ts';
@@ -34,6 +37,30 @@ export async function fetchImage(context: CommandContext, name: string, options:
     output.write(`Digest: ${pulled.digest ?? ''}\nStatus: ${status} for ${pulled.familiarName}\n`);
   }
   return pulled;
+}
+
+/**
+ * Makes an image startable without its files, which then come when they are read. False where it cannot be: then nothing has been
+ * done. Throws ImageError.
+ */
+export async function fetchLazily(
+  context: CommandContext,
+  name: string,
+  { platform, quiet }: Pick<FetchOptions, 'platform' | 'quiet'>,
+): Promise<boolean> {
+  const store = openImageStore(context.paths().images, { env: context.env });
+  const reference = withDefaultTag(parseReference(name));
+  const start = await beginLazyPull(store, reference, platform);
+  if (!start) {
+    if (!quiet) {
+      context.stderr.write(
+        `${familiarReference(reference)} has layers without a table of contents (eStargz, zstd:chunked): it is pulled whole\n`,
+      );
+    }
+    return false;
+  }
+  ensureFetcher(store.layout, start.manifest, context.env);
+  return true;
 }
 
 /** Says what is pulled only when the registry turns out to have it, as Docker does: until then one line tells what failed. */

@@ -13,13 +13,12 @@ export async function pruneImagesOf(
   all: boolean,
   filters: readonly string[],
 ): Promise<PrunedImages> {
-  const labelsOf = (image: StoredImage): Readonly<Record<string, string>> => image.config.config.Labels ?? {};
   // `dangling=false` is `-a`, as Docker has it.
   const isAll = all || filters.some((text) => /^dangling=/.test(text) && !filterBoolean('dangling', text.slice(9)));
   const passes = parseFilters<StoredImage>(filters, {
     dangling: () => true,
-    label: (image, value) => matchesLabel(labelsOf(image), value),
-    'label!': (image, value) => !matchesLabel(labelsOf(image), value),
+    label: (image, value) => matchesLabel(image.config.config.Labels ?? {}, value),
+    'label!': (image, value) => !matchesLabel(image.config.config.Labels ?? {}, value),
     until: ({ created }, value) => Date.parse(created ?? '') < parseTimeBound(value, context.now),
   });
   const paths = context.paths();

@@ -5,6 +5,7 @@ import { ImageError } from '../image-error.ts';
 import type { ImageStore } from '../image-store.ts';
 import type { Manifest } from '../manifest.ts';
 import { canonicalReference, familiarReference, parseReference, withDefaultTag, type Reference } from '../reference.ts';
+import { LazyImage } from '../lazy/lazy-image.ts';
 import { readImageRecord, type ImageRecord } from '../store/image-record.ts';
 import { readIndex, type IndexEntry } from '../store/index-file.ts';
 import { hasLayerList } from '../store/durability.ts';
@@ -20,6 +21,8 @@ export interface StoredImage {
   readonly config: ImageConfig;
   /** Whether it can be run: not where another program put it into the store, nor where a crash took some of it. */
   readonly isUnpacked: boolean;
+  /** Whether its files come as they are read (lazy-image.ts). */
+  readonly isLazy: boolean;
   /** The merged tree, for the file system. */
   readonly treePath: string;
   /** Where the tree's contents lie. */
@@ -148,7 +151,9 @@ export function storedImage(store: ImageStore, { id, record, entries }: IndexedI
   const { manifest, config } = record;
   // The same config may have come by two manifests; any that is unpacked will do.
   const isWhole = config.diffIds.every((diffId) => hasLayerList(store.layout, diffId));
-  const unpacked = isWhole ? entries.find(({ digest }) => existsSync(store.layout.tree(digest))) : undefined;
+  const unpacked = entries.find(({ digest }) => {
+    return (isWhole || new LazyImage(store.layout, digest).exists) && existsSync(store.layout.tree(digest));
+  });
   const manifestDigest = unpacked?.digest ?? record.manifestDigest;
   const times = entries.flatMap(({ taggedAt }) => (taggedAt === undefined ? [] : [taggedAt])).sort();
   const taggedAt = times.at(-1);
@@ -160,11 +165,12 @@ export function storedImage(store: ImageStore, { id, record, entries }: IndexedI
     manifestSize: record.manifestSize,
     config,
     isUnpacked: unpacked !== undefined,
+    isLazy: unpacked !== undefined && !isWhole,
     treePath: store.layout.tree(manifestDigest),
     filesDir: store.layout.files,
     repoTags: familiarNames(entries, false),
     repoDigests: familiarNames(entries, true),
-    size: stated ?? (unpacked ? unpackedSize(store.layout, config.diffIds) : 0),
+    size: stated ?? (unpacked && isWhole ? unpackedSize(store.layout, config.diffIds) : 0),
     ...(config.created !== undefined && { created: config.created }),
     ...(taggedAt !== undefined && { taggedAt }),
   };

@@ -34,6 +34,10 @@ export async function* verifyImages(
 ): AsyncGenerator<Verification> {
   const known = new Map<string, boolean>();
   for (const image of images) {
+    if (image.isLazy) {
+      yield { image, problems: ['its files are still being fetched'], isWhole: true };
+      continue;
+    }
     const found = await findDamage(store.layout, image, known);
     if (found.problems.length === 0 || isDry) {
       yield { image, problems: found.problems, isWhole: found.problems.length === 0 };

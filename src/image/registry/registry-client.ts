@@ -106,6 +106,37 @@ export class RegistryClient {
     throw await this.#session.failure(response, `Cannot download blob ${digest} of ${this.domain}/${repository}`);
   }
 
+  /** The bytes of a blob from `start` to `end` (exclusive). Throws UNSUPPORTED where the registry knows no ranges. */
+  async fetchRange(
+    repository: string,
+    digest: Digest,
+    start: number,
+    end: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Buffer> {
+    return this.#session.retrying(async () => {
+      const headers = { range: `bytes=${start}-${end - 1}` };
+      const target = `v2/${repository}/blobs/${digest}`;
+      const request = { method: 'GET', target, scope: pullScope(repository), headers } as const;
+      const response = await this.#session.request(request, signal);
+      if (response.status === 206 && rangeStart(response) === start) {
+        const bytes = await this.#session.read(response, end - start, 'A range of a blob');
+        if (bytes.length === end - start) return bytes;
+        throw new RegistryError('UNAVAILABLE', `Cannot read a range of ${digest}: unexpected EOF`, {
+          isTransient: true,
+        });
+      }
+      if (response.status !== 200) {
+        throw await this.#session.failure(
+          response,
+          `Cannot read a range of blob ${digest} of ${this.domain}/${repository}`,
+        );
+      }
+      response.body.destroy();
+      throw new RegistryError('UNSUPPORTED', `Registry ${this.domain} serves no ranges of blobs`);
+    }, signal);
+  }
+
   /** All tags of a repository, in the registry's order. `name`: the repository for errors. */
   async listTags(repository: string, name: string, signal: AbortSignal | undefined): Promise<string[]> {
     const tags: string[] = [];

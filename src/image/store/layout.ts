@@ -12,6 +12,7 @@
  *   temporary/                                   files without a name yet
  *   locks/                                       `index`, `store` (shared: somebody adds; exclusive: somebody deletes), one per layer
  *   unfinished/                                  one locked file per running pull; an unlocked one was killed and is to be tidied up
+ *   lazy/HEX/  wanted/HEX                        images that are not all there yet, contents that are waited for (lazy-image.ts)
  *   packed/HEX                                   what a layer that was made here packs to, by diffID
  *   pins/NAME                                    layers, blobs and trees that are kept for no image (pins.ts)
  *   reserve                                      room for a removal on a full disk
@@ -36,6 +37,8 @@ export class StoreLayout {
   readonly temporary: string;
   readonly locks: string;
   readonly unfinished: string;
+  readonly lazy: string;
+  readonly wanted: string;
   readonly packed: string;
   readonly pins: string;
   readonly reserve: string;
@@ -53,6 +56,8 @@ export class StoreLayout {
     this.temporary = join(root, 'temporary');
     this.locks = join(root, 'locks');
     this.unfinished = join(root, 'unfinished');
+    this.lazy = join(root, 'lazy');
+    this.wanted = join(root, 'wanted');
     this.packed = join(root, 'packed');
     this.pins = join(root, 'pins');
     this.reserve = join(root, 'reserve');
@@ -60,20 +65,11 @@ export class StoreLayout {
 
   /** Makes what is missing. */
   create(): void {
-    const { blobs, partial, files, layers, unproven, trees, orders, temporary, locks, unfinished, packed, pins } = this;
+    const { blobs, partial, files, layers, unproven, trees, orders, temporary, locks, unfinished } = this;
+    const { lazy, wanted, packed, pins } = this;
     for (const folder of [
-      blobs,
-      partial,
-      files,
-      layers,
-      unproven,
-      trees,
-      orders,
-      temporary,
-      locks,
-      unfinished,
-      packed,
-      pins,
+      ...[blobs, partial, files, layers, unproven, trees, orders, temporary, locks, unfinished],
+      ...[lazy, wanted, packed, pins],
     ]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }

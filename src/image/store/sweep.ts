@@ -8,6 +8,7 @@ import { contentPath } from 'fuse-overlay';
 import { syncFolder } from '../../state/atomic-file.ts';
 import { digestHex, type Digest } from '../digest.ts';
 import { ImageError } from '../image-error.ts';
+import { LazyImage, lazyLists } from '../lazy/lazy-image.ts';
 import { readUnfinished, tryDeletion, type Unfinished } from './activity.ts';
 import { readImageRecord, type ImageRecord } from './image-record.ts';
 import type { StoreLayout } from './layout.ts';
@@ -66,7 +67,9 @@ function removeImages(layout: StoreLayout, live: LiveSet, removals: Unfinished['
     (digest) => !live.trees.has(digestHex(digest)) && !live.blobs.has(digestHex(digest)),
   );
   for (const digest of dead) {
-    for (const path of [layout.tree(digest), layout.readOrder(digest)]) rmSync(path, { force: true });
+    const paths = [layout.tree(digest), layout.readOrder(digest), join(layout.lazy, `${digestHex(digest)}.json`)];
+    for (const path of paths) rmSync(path, { force: true });
+    new LazyImage(layout, digest).remove();
   }
   const records = dead.flatMap((digest) => readableRecord(layout, digest));
   const diffIds = records.flatMap(({ config }) => config.diffIds.map(digestHex));
@@ -142,10 +145,7 @@ function sweepEverything(layout: StoreLayout, live: LiveSet, before: { leftovers
 function neededContents(layout: StoreLayout): Set<string> {
   const needed = new Set<string>();
   const lists = readdirSync(layout.layers).filter((name) => digestName.test(name));
-  addContents(
-    needed,
-    lists.map((name) => join(layout.layers, name)),
-  );
+  addContents(needed, [...lists.map((name) => join(layout.layers, name)), ...lazyLists(layout)]);
   return needed;
 }
 

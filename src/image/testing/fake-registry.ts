@@ -180,13 +180,14 @@ export class FakeRegistry implements AsyncDisposable {
   serveBlob(request: IncomingMessage, response: ServerResponse, digest: string): void {
     const bytes = this.#blobs.get(digest);
     if (!bytes) return sendError(response, 404, 'BLOB_UNKNOWN', 'blob unknown to registry');
-    const range = /^bytes=([0-9]+)-$/.exec(request.headers.range ?? '');
+    const range = /^bytes=([0-9]+)-([0-9]*)$/.exec(request.headers.range ?? '');
     const start = range ? Number(range[1]) : 0;
+    const end = range?.[2] ? Number(range[2]) + 1 : bytes.length;
     response.writeHead(range ? 206 : 200, {
-      'content-length': bytes.length - start,
-      ...(range && { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+      'content-length': end - start,
+      ...(range && { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` }),
     });
-    response.end(bytes.subarray(start));
+    response.end(bytes.subarray(start, end));
   }
 }
 

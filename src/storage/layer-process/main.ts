@@ -20,6 +20,7 @@ import { layerTar } from '../../image/layer/layer-tar.ts';
 import { layerXattrs } from '../../image/layer/layer-xattrs.ts';
 import { storeLayer } from '../../image/layer/store-layer.ts';
 import { StoreLayout } from '../../image/store/layout.ts';
+import { contentAsker } from '../../state/wanted-contents.ts';
 import { folderSize } from './folder-size.ts';
 import type { LayerTask, ReadTask } from './task.ts';
 
@@ -74,7 +75,9 @@ function readLayer(task: ReadTask, files: number, whole: boolean): Generator<Lay
   const { upper, lower: below } = task;
   const { content } = below;
   const lower: LowerLayer =
-    content.kind === 'tree' ? openImageTree(content.index, files) : new DirectoryLayer(content.path);
+    content.kind === 'tree'
+      ? openImageTree(content.index, files, contentAsker(content.files))
+      : new DirectoryLayer(content.path);
   const mountPoints = new Set(task.mountPoints.map((path) => Buffer.from(path).toString('latin1')));
   if (upper.kind === 'kernel') {
     return exportOverlay({ lower, upperDir: upper.path, whole, owner: content.owner, mountPoints });
