@@ -13,7 +13,8 @@ interface ImageOptions {
   readonly pull: string;
   readonly platform: string | undefined;
   readonly quiet: boolean;
-  readonly lazy: boolean;
+  /** Start before its files are there, where that can be. */
+  readonly lazy?: boolean;
 }
 
 /**
@@ -22,7 +23,7 @@ interface ImageOptions {
  */
 export async function withImage<R>(
   context: CommandContext,
-  { image, pull, platform, quiet, lazy }: ImageOptions,
+  { image, pull, platform, quiet, lazy = false }: ImageOptions,
   make: () => Promise<R>,
 ): Promise<R> {
   if (pull !== 'always' && pull !== 'missing' && pull !== 'never') {
