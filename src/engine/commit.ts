@@ -4,6 +4,7 @@ import { changeConfig, type ConfigDocument } from '../image/config-change.ts';
 import { ImageError } from '../image/image-error.ts';
 import { openImageStore } from '../image/image-store.ts';
 import { resolveImage } from '../image/queries/list-images.ts';
+import { adoptImage } from '../image/queries/shared-images.ts';
 import type { Reference } from '../image/reference.ts';
 import { beginAddition } from '../image/store/activity.ts';
 import { tidyUp } from '../image/store/sweep.ts';
@@ -27,6 +28,7 @@ export async function commitContainer(
 ): Promise<CommittedImage> {
   const store = openImageStore(paths.images);
   try {
+    if (container.config.image) await adoptImage(store, container.config.image.manifest);
     using addition = await beginAddition(store.layout);
     const { config } = container;
     if (config.image === undefined) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ensureHolder } from '../holder/holder.ts';
 import type { Digest } from '../image/digest.ts';
 import { openImageStore } from '../image/image-store.ts';
-import { listImages } from '../image/queries/list-images.ts';
+import { listOwnImages } from '../image/queries/list-images.ts';
 import type { StoredImage } from '../image/queries/stored-images.ts';
 import { storeUsage, type ImageUsage, type StoreUsage } from '../image/store/disk-usage.ts';
 import type { StatePaths } from '../state/paths.ts';
@@ -30,7 +30,7 @@ export async function diskUsage(paths: StatePaths): Promise<DiskUsage> {
   const isUsed = (id: Digest): boolean => users.has(id);
   const store = storeUsage(imageStore, isUsed);
   const byId = new Map(store.images.map((usage) => [usage.id, usage]));
-  const images = listImages(imageStore, () => undefined).flatMap((image) => {
+  const images = listOwnImages(imageStore, () => undefined).flatMap((image) => {
     const usage = byId.get(image.id);
     return usage ? [{ image, usage, containers: users.get(image.id) ?? 0 }] : [];
   });

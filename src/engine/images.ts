@@ -1,6 +1,7 @@
 /** The image store as containers need it. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Digest } from '../image/digest.ts';
 import { ImageError } from '../image/image-error.ts';
 import { openImageStore } from '../image/image-store.ts';
 import { ensureFetcher } from '../image/lazy/ensure-fetcher.ts';
@@ -21,12 +22,10 @@ export interface RunnableImage {
 export interface EngineImages {
   /** By reference, id, or beginning of an id. Throws NOT_FOUND in Docker's words. */
   find(reference: string): RunnableImage;
-  /** Path of the merged tree's index; undefined where the image has been removed. */
-  findTree(manifest: string): string | undefined;
+  /** The merged tree's index, and the content store that it points into; undefined where the image has been removed. */
+  findTree(manifest: string): { readonly index: string; readonly files: string } | undefined;
   /** File that keeps what is read first of an image. */
   readOrder(manifest: string): string;
-  /** The content store that trees point into. */
-  readonly filesFolder: string;
 }
 
 /** What was found is remembered until the store's index changes: a start should not read every image's record. */
@@ -36,8 +35,6 @@ export function openEngineImages(paths: StatePaths): EngineImages {
   let version = '';
   const found = new Map<string, RunnableImage>();
   return {
-    filesFolder: store.filesDir,
-
     find(reference) {
       const now = indexVersion(index);
       if (now !== version) found.clear();
@@ -51,12 +48,12 @@ export function openEngineImages(paths: StatePaths): EngineImages {
     },
 
     findTree(manifest) {
-      ensureFetcher(store.layout, manifest as StoredImage['manifestDigest'], process.env);
-      const tree = store.layout.tree(manifest as StoredImage['manifestDigest']);
-      return existsSync(tree) ? tree : undefined;
+      ensureFetcher(store.layout, manifest as Digest, process.env);
+      const owner = [store, ...store.shared].find(({ layout }) => existsSync(layout.tree(manifest as Digest)));
+      return owner && { index: owner.layout.tree(manifest as Digest), files: owner.filesDir };
     },
 
-    readOrder: (manifest) => store.layout.readOrder(manifest as StoredImage['manifestDigest']),
+    readOrder: (manifest) => store.layout.readOrder(manifest as Digest),
   };
 
   function find(reference: string): StoredImage {

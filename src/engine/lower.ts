@@ -60,8 +60,7 @@ export function findLower(
     key: imageMountKey(image.manifest),
     content: {
       kind: 'tree',
-      index: tree,
-      files: context.images.filesFolder,
+      ...tree,
       owner,
       order: context.images.readOrder(image.manifest),
     },

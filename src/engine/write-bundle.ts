@@ -32,11 +32,11 @@ const ACCOUNT_LIMIT = 8 << 20;
 export function writeBundle(paths: StatePaths, { image: name, folder, command, tty }: BundleRequest): RootfsResult {
   const images = openEngineImages(paths);
   const image = images.find(name);
-  const index = images.findTree(image.manifest);
-  if (index === undefined) throw new EngineError('NOT_FOUND', `No such image: ${name}`);
+  const tree = images.findTree(image.manifest);
+  if (tree === undefined) throw new EngineError('NOT_FOUND', `No such image: ${name}`);
   const lower = {
     key: imageMountKey(image.manifest),
-    content: { kind: 'tree', index, files: images.filesFolder, owner: false },
+    content: { kind: 'tree', ...tree, owner: false },
   } as const;
   const users = {
     passwd: readLowerText(lower, '/etc/passwd', ACCOUNT_LIMIT),
@@ -69,9 +69,9 @@ export function writeBundle(paths: StatePaths, { image: name, folder, command, t
   const rootfs = join(bundle, 'rootfs');
   makeEmpty(bundle);
   mkdirSync(rootfs, { mode: 0o755 });
-  const files = openSync(images.filesFolder, 'r');
+  const files = openSync(tree.files, 'r');
   try {
-    const layer = openImageTree(index, files);
+    const layer = openImageTree(tree.index, files);
     try {
       const result = writeRootfs(layer, rootfs, { keepOwners: isRoot });
       const config = { ...spec, ociVersion: '1.0.2', linux: isRoot ? rootsOwn(spec.linux) : usersOwn(spec.linux) };

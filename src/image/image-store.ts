@@ -1,6 +1,7 @@
 import type { Digest } from './digest.ts';
-import { dirname } from 'node:path';
-import { readSettings, settingLists, settingStrings } from '../state/settings.ts';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readSettings, settingLists, settingStrings, type Settings } from '../state/settings.ts';
 import type { RegistryOptions } from './registry/registry-session.ts';
 import { StoreLayout } from './store/layout.ts';
 import { keepReserve } from './store/reserve.ts';
@@ -11,6 +12,8 @@ export interface ImageStoreOptions {
   readonly insecureRegistries?: readonly string[];
   /** Addresses to ask before a registry itself, by the registry's domain. */
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
+  /** Folders of stores that are only read. */
+  readonly additionalStores?: readonly string[];
   /** Bounds on what one layer may unpack to. */
   readonly limits?: Partial<UnpackLimits>;
   /** Patience with registries, for tests. */
@@ -26,6 +29,8 @@ export interface ImageStore {
   readonly options: ImageStoreOptions;
   /** Where the contents of all trees' files lie (`contentPath`). */
   readonly filesDir: string;
+  /** Stores that are only read, in the order in which they are asked for what this one lacks. */
+  readonly shared: readonly ImageStore[];
 }
 
 /**
@@ -36,18 +41,28 @@ export function openImageStore(root: string, options: ImageStoreOptions = {}): I
   const layout = new StoreLayout(root);
   layout.create();
   keepReserve(layout);
-  const settings = registrySettings(dirname(root));
-  return {
+  const settings = readSettings(dirname(root));
+  const store = {
     layout,
     limits: { ...defaultUnpackLimits, ...options.limits },
-    options: { ...settings, ...options },
+    options: { ...registrySettings(settings), ...options },
     filesDir: layout.files,
   };
+  const shared = (options.additionalStores ?? settingStrings(settings, 'additional-stores')).flatMap((path) => {
+    const found = sharedLayout(path);
+    return found && found.root !== layout.root ? [{ ...store, layout: found, filesDir: found.files, shared: [] }] : [];
+  });
+  return { ...store, shared };
+}
+
+/** A store of somebody else's, by its own folder or the state folder above it; undefined while there is none. */
+function sharedLayout(path: string): StoreLayout | undefined {
+  const root = [path, join(path, 'images')].find((each) => existsSync(join(each, 'oci-layout')));
+  return root === undefined ? undefined : new StoreLayout(root);
 }
 
 /** The keys of Docker's daemon.json, and mirrors of other registries. */
-function registrySettings(root: string): Pick<ImageStoreOptions, 'insecureRegistries' | 'mirrors'> {
-  const settings = readSettings(root);
+function registrySettings(settings: Settings): Pick<ImageStoreOptions, 'insecureRegistries' | 'mirrors'> {
   const hub = settingStrings(settings, 'registry-mirrors');
   const others = settingLists(settings, 'mirrors');
   return {

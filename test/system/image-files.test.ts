@@ -148,6 +148,41 @@ test('verify finds damage and mends it from the blob, or from the registry', asy
   expect(await box.ok(['run', '--rm', bed.image('busybox'), 'echo', 'works'])).toBe('works');
 });
 
+test('a shared store is used where it is, and never written to', async () => {
+  await using site = new Sandbox();
+  await using box = new Sandbox();
+  const image = bed.image('busybox');
+  await site.ok(['pull', '-q', image]);
+  await box.ok('images');
+  await writeFile(join(box.root, 'config.json'), JSON.stringify({ 'additional-stores': [site.root, '/nowhere'] }));
+  const before = await storeBytes(site);
+  await output('chmod', ['-R', 'a-w', join(site.root, 'images')]);
+  try {
+    expect(await box.ok('images --format {{.Repository}}:{{.Tag}}')).toBe(image);
+    expect(await box.ok(['run', '--rm', image, 'echo', 'shared'])).toBe('shared');
+    expect(await box.ok(['run', '--rm', '--storage-opt', 'writable=fuse', image, 'cat', '/etc/passwd'])).toContain(
+      'root',
+    );
+    expect(await readdir(join(box.root, 'images/files'))).toEqual([]);
+    expect((await box.ok(['history', '-q', image])).length).toBeGreaterThan(10);
+    const refused = await box.trun(['rmi', image]);
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/shared store .*, which is only read/) as string,
+    ]);
+    expect(await dfBytes(box)).toEqual([0, 0]);
+    await box.ok(['save', '-o', join(box.folder, 'shared.tar'), image]);
+    await box.ok(['tag', image, 'own:1']);
+    expect(await box.ok(['run', '--rm', 'own:1', 'echo', 'adopted'])).toBe('adopted');
+    await box.ok(['run', '--name', 'cc', image, 'touch', '/new']);
+    expect(await box.ok(['run', '--rm', await box.ok(['commit', 'cc']), 'ls', '/new'])).toBe('/new');
+    expect(await box.ok(['image', 'verify', 'own:1'])).toBe('own:1: ok');
+  } finally {
+    await output('chmod', ['-R', 'u+w', join(site.root, 'images')]);
+  }
+  expect(await storeBytes(site)).toBe(before);
+});
+
 test('bad input', async () => {
   const { box } = bed;
   await mkdir(join(box.folder, 'a-folder'));

@@ -1,5 +1,5 @@
 import { openImageStore } from '../../image/image-store.ts';
-import { listImages, resolveImage } from '../../image/queries/list-images.ts';
+import { listOwnImages, resolveImage } from '../../image/queries/list-images.ts';
 import { verifyImages } from '../../image/queries/verify-images.ts';
 import type { StoredImage } from '../../image/queries/stored-images.ts';
 import { ANY, defineCommand } from '../command.ts';
@@ -19,7 +19,7 @@ export const command = defineCommand({
     const images =
       names.length > 0
         ? names.map((name) => resolveImage(store, name))
-        : listImages(store, (error) => {
+        : listOwnImages(store, (error) => {
             context.complain(error.message);
             status = 1;
           });

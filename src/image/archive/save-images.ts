@@ -9,7 +9,8 @@ import { ImageError } from '../image-error.ts';
 import type { ImageStore } from '../image-store.ts';
 import { openBlob } from '../layer/stored-layer.ts';
 import { mediaTypes, ociLayerTypes, type Descriptor } from '../manifest.ts';
-import { allEntries, findImage, type IndexedImage } from '../queries/stored-images.ts';
+import { findSomewhere } from '../queries/shared-images.ts';
+import type { IndexedImage } from '../queries/stored-images.ts';
 import { familiarReference, parseReference } from '../reference.ts';
 import { decompress } from '../unpack/decompress.ts';
 import type { TarEntry } from '../unpack/tar-reader.ts';
@@ -18,6 +19,8 @@ import { encodeTarEntry, tarEnd, tarPadding } from '../unpack/tar-writer.ts';
 export type ArchiveFormat = 'docker-archive' | 'oci-archive';
 
 interface SavedImage {
+  /** The one that has it. */
+  readonly store: ImageStore;
   readonly image: IndexedImage;
   /** Canonical names with a tag. */
   readonly names: string[];
@@ -33,27 +36,27 @@ export async function* saveImages(
   format: ArchiveFormat,
 ): AsyncGenerator<Buffer> {
   const images = chooseImages(store, texts);
-  const writer = new ArchiveWriter(store);
+  const writer = new ArchiveWriter();
   // Some unpackers give directories that no entry states to root, which an ordinary user cannot.
   for (const path of ['blobs', 'blobs/sha256']) yield encodeTarEntry(archiveEntry('directory', path, 0o755, 0));
   yield* writer.bytes('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
   const manifests: object[] = [];
   const items: object[] = [];
-  for (const { image, names } of images.values()) {
+  for (const { store: owner, image, names } of images.values()) {
     const { manifest, config, manifestDigest } = image.record;
-    const configBytes = readFileSync(store.layout.blob(manifest.config.digest));
+    const configBytes = readFileSync(owner.layout.blob(manifest.config.digest));
     yield* writer.blob(configBytes);
     const layers: Descriptor[] = [];
     for (const [index, layer] of manifest.layers.entries()) {
       const diffId = config.diffIds[index]!;
       if (format === 'oci-archive') {
-        yield* writer.stream(layer, () => openBlob(store.layout, layer));
+        yield* writer.stream(layer, () => openBlob(owner.layout, layer));
         layers.push(layer);
       } else {
-        layers.push(yield* writer.plainLayer(layer, diffId));
+        layers.push(yield* writer.plainLayer(owner, layer, diffId));
       }
     }
-    const bytes = manifestBytes(store, image, format, layers);
+    const bytes = manifestBytes(owner, image, format, layers);
     yield* writer.blob(bytes);
     const descriptor = {
       mediaType: format === 'oci-archive' ? manifest.mediaType : mediaTypes.ociManifest,
@@ -90,11 +93,10 @@ function manifestBytes(
 }
 
 function chooseImages(store: ImageStore, texts: readonly string[]): Map<Digest, SavedImage> {
-  const entries = allEntries(store);
   const chosen = new Map<Digest, SavedImage>();
   for (const text of texts) {
-    const found = findImage(store, text, entries);
-    const saved = chosen.get(found.image.id) ?? { image: found.image, names: [] };
+    const { store: owner, found } = findSomewhere(store, text);
+    const saved = chosen.get(found.image.id) ?? { store: owner, image: found.image, names: [] };
     chosen.set(found.image.id, saved);
     const name = found.entry?.name;
     // By a bare repository Docker takes all its tags; so does it by an id none.
@@ -108,13 +110,8 @@ function blobName(digest: Digest): string {
 }
 
 class ArchiveWriter {
-  readonly #store: ImageStore;
   readonly #written = new Set<Digest>();
   readonly #sizes = new Map<Digest, number>();
-
-  constructor(store: ImageStore) {
-    this.#store = store;
-  }
 
   *bytes(path: string, content: Buffer): Generator<Buffer> {
     yield header(path, content.length);
@@ -152,26 +149,26 @@ class ArchiveWriter {
   }
 
   /** A layer unpacked. Its size has to be known before its first byte: of one that came packed only unpacking tells. */
-  async *plainLayer(layer: Descriptor, diffId: Digest): AsyncGenerator<Buffer, Descriptor> {
-    const size = await this.#plainSize(layer, diffId);
-    yield* this.stream({ digest: diffId, size }, () => this.#openPlain(layer));
+  async *plainLayer(store: ImageStore, layer: Descriptor, diffId: Digest): AsyncGenerator<Buffer, Descriptor> {
+    const size = await this.#plainSize(store, layer, diffId);
+    yield* this.stream({ digest: diffId, size }, () => openPlain(store, layer));
     return { mediaType: ociLayerTypes.tar, digest: diffId, size };
   }
 
-  async #plainSize(layer: Descriptor, diffId: Digest): Promise<number> {
+  async #plainSize(store: ImageStore, layer: Descriptor, diffId: Digest): Promise<number> {
     if (layer.digest === diffId) return layer.size;
     const known = this.#sizes.get(diffId);
     if (known !== undefined) return known;
     let size = 0;
-    for await (const chunk of this.#openPlain(layer)) size += chunk.length;
+    for await (const chunk of openPlain(store, layer)) size += chunk.length;
     this.#sizes.set(diffId, size);
     return size;
   }
+}
 
-  #openPlain(layer: Descriptor): AsyncIterable<Buffer> {
-    const blob: Readable = openBlob(this.#store.layout, layer);
-    return decompress(blob as AsyncIterable<Buffer>);
-  }
+function openPlain({ layout }: ImageStore, layer: Descriptor): AsyncIterable<Buffer> {
+  const blob: Readable = openBlob(layout, layer);
+  return decompress(blob as AsyncIterable<Buffer>);
 }
 
 function header(path: string, size: number): Buffer {

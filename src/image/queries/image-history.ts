@@ -2,7 +2,8 @@ import { readLayerList } from 'fuse-overlay';
 import type { ImageStore } from '../image-store.ts';
 import { hasLayerList } from '../store/durability.ts';
 import type { Digest } from '../digest.ts';
-import { resolveImage } from './list-images.ts';
+import { findSomewhere } from './shared-images.ts';
+import { storedImage } from './stored-images.ts';
 
 export interface HistoryLine {
   /** The image's id for its last step; of the others nobody knows. */
@@ -18,7 +19,8 @@ export interface HistoryLine {
 
 /** How an image came about, the last step first. Layers that its history does not mention come without words. */
 export function imageHistory(store: ImageStore, text: string): HistoryLine[] {
-  const image = resolveImage(store, text);
+  const { store: owner, found } = findSomewhere(store, text);
+  const image = storedImage(owner, found.image);
   const { history, diffIds } = image.config;
   const layers = [...diffIds];
   const lines: HistoryLine[] = history.map((entry) => {
@@ -27,12 +29,12 @@ export function imageHistory(store: ImageStore, text: string): HistoryLine[] {
       ...(entry.created !== undefined && { created: entry.created }),
       createdBy: entry.createdBy ?? '',
       comment: entry.comment ?? '',
-      size: diffId === undefined ? 0 : readLayerSize(store, diffId),
+      size: diffId === undefined ? 0 : readLayerSize(owner, diffId),
       tags: [],
     };
   });
   for (const diffId of layers) {
-    lines.push({ createdBy: '', comment: '', size: readLayerSize(store, diffId), tags: [] });
+    lines.push({ createdBy: '', comment: '', size: readLayerSize(owner, diffId), tags: [] });
   }
   const last = lines.pop();
   if (last) lines.push({ ...last, id: image.id, tags: image.repoTags });

@@ -1,7 +1,7 @@
 import { ImageError } from '../image-error.ts';
 import type { ImageStore, ImageUsers } from '../image-store.ts';
 import { storeUsage } from '../store/disk-usage.ts';
-import { listImages } from './list-images.ts';
+import { listOwnImages } from './list-images.ts';
 import { removeImage, type RemovalStep } from './remove-image.ts';
 import type { StoredImage } from './stored-images.ts';
 import type { Digest } from '../digest.ts';
@@ -27,7 +27,7 @@ export async function pruneImages(store: ImageStore, { users, all, passes }: Pru
   const before = totalBytes(store);
   const steps: RemovalStep[] = [];
   const manifests: Digest[] = [];
-  for (const image of listImages(store, () => undefined)) {
+  for (const image of listOwnImages(store, () => undefined)) {
     if (users.has(image.id) || (!all && image.repoTags.length > 0) || !passes(image)) continue;
     try {
       steps.push(...(await removeImage(store, image.id, { force: true, users })));

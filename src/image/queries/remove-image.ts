@@ -9,6 +9,7 @@ import { updateIndex } from '../store/update-index.ts';
 import { chainIds } from '../store/merged-tree.ts';
 import { keepReserve, withReserve } from '../store/reserve.ts';
 import { tidyUp } from '../store/sweep.ts';
+import { refuseShared } from './shared-images.ts';
 import { familiarize, findImage, indexedImages, type FoundImage, type IndexedImage } from './stored-images.ts';
 
 /** One line of output each: `Untagged: debian:12`, `Deleted: sha256:…` */
@@ -29,6 +30,7 @@ interface Plan {
  * names away. Throws NOT_FOUND, or CONFLICT in Docker's words.
  */
 export async function removeImage(store: ImageStore, text: string, options: RemovalOptions): Promise<RemovalStep[]> {
+  refuseShared(store, text);
   let steps: readonly RemovalStep[] = [];
   const { layout } = store;
   await withReserve(layout, () => updateIndex(layout, change));

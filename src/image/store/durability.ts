@@ -25,8 +25,13 @@ export function hasLayerList(layout: StoreLayout, diffId: Digest): boolean {
   const boot = readMark(mark);
   if (boot === undefined || boot === bootId()) return true;
   const isWhole = hasAllContents(layout, list);
-  if (!isWhole) rmSync(list, { force: true });
-  rmSync(mark, { force: true });
+  try {
+    if (!isWhole) rmSync(list, { force: true });
+    rmSync(mark, { force: true });
+  } catch (error) {
+    // A store of somebody else's: that one's next pull mends it.
+    if (!['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
   return isWhole;
 }
 
