@@ -30,6 +30,7 @@ export type { DnsPolicy } from './services/dns-server.ts';
 export { Tap, attachTap } from './link/tap.ts';
 export type { TapCounters, TapOptions } from './link/tap.ts';
 export { openTun } from './sys/tun.ts';
+export { acceptUnix, listenUnix } from './sys/unix-socket.ts';
 export { takeFd } from './sys/process-fd.ts';
 export { hostResolvers } from './host/resolvers.ts';
 export { Stack } from './stack/stack.ts';

@@ -60,6 +60,14 @@ describe('passive open', () => {
     expect(icmp?.bytes[10 + 14 + 20 + 1]).toBe(1);
   });
 
+  it('reports by ICMP as well that no way leads there', () => {
+    const peer = new ScriptedPeer({ accepts: false });
+    peer.send({ flags: 'S', seq: 0 });
+    peer.connection?.refuse('no-route');
+    peer.expectNothing();
+    expect(Array.from(peer.others[0]!.bytes.subarray(10 + 14 + 20, 10 + 14 + 22))).toEqual([3, 0]);
+  });
+
   it('answers a repeated SYN again', () => {
     const peer = new ScriptedPeer(PLAIN);
     peer.send({ flags: 'S', seq: 0 });

@@ -7,7 +7,7 @@ const mallocTrim = native('malloc_trim', 'int', ['size_t']);
  * free (malloc_trim(3), where it has that function). Takes some 10 ms: for processes that have just become idle.
  */
 export function releaseMemory(): void {
-  void globalThis.gc?.();
+  globalThis.gc?.();
   try {
     mallocTrim(0);
   } catch {

@@ -23,7 +23,8 @@ export class TcpForwarder {
   forward(connection: Connection): void {
     const address = this.#translation.outward(connection.local, connection.remote, 'tcp', connection.localPort);
     if (!address) {
-      connection.refuse('reset');
+      // Ours, and kept from containers: no way leads there. Any other was forbidden.
+      connection.refuse(this.#translation.isOurs(connection.local) ? 'no-route' : 'reset');
       return;
     }
     const fd = tcpSocket(address.version);

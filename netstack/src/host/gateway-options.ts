@@ -37,6 +37,8 @@ export interface GatewayOptions {
   readonly prefix6?: number;
   /** Answers DNS here as well; default: on the gateway's address alone. */
   readonly dnsAddress?: string;
+  /** The first address that DHCP hands out to whom none is reserved; default: 100 beyond the subnet's first. */
+  readonly dhcpFirst?: string;
   /**
    * Whether containers reach the host's own 127.0.0.1, under the gateway's address. `host.docker.internal` (and
    * `host.containers.internal`, `gateway.docker.internal`) are answered with that address: the one that Docker's `host-gateway`

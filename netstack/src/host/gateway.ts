@@ -114,6 +114,7 @@ export class Gateway {
       subnet: own,
       dns: dnsAddress ?? own.address,
       mtu: options.mtu,
+      ...(options.dhcpFirst !== undefined && { firstAddress: addressOfVersion(options.dhcpFirst, 4) }),
       reserved: (mac) => this.#reserved.get(formatMac(mac)),
       inUse: (address) => stack.neighbours.isResolved(address),
     });

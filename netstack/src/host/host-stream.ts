@@ -127,7 +127,8 @@ export class HostStream implements StreamApplication {
   }
 }
 
-/** Tells the container why connect(2) failed: a refusal by a reset, anything else as an unreachable host. */
+/** Tells the container why connect(2) failed: a refusal by a reset, the rest by ICMP, so that its kernel reports the same error. */
 export function refuse(connection: Connection, error: number): void {
-  connection.refuse(error === ERRNO.ECONNREFUSED || error === ERRNO.ECONNRESET ? 'reset' : 'unreachable');
+  if (error === ERRNO.ECONNREFUSED || error === ERRNO.ECONNRESET) connection.refuse('reset');
+  else connection.refuse(error === ERRNO.ENETUNREACH ? 'no-route' : 'unreachable');
 }

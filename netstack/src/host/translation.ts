@@ -32,6 +32,10 @@ export class Translation {
     return this.#admits({ protocol, container, destination, port }) ? address : undefined;
   }
 
+  isOurs(destination: IpAddress): boolean {
+    return this.#stack.isLocal(destination);
+  }
+
   #reachable(destination: IpAddress): IpAddress | undefined {
     if (this.#stack.isLocal(destination)) return this.#hostLoopback ? LOOPBACK[destination.version] : undefined;
     const [first] = destination.bytes;

@@ -139,11 +139,14 @@ export class Connection implements Flow {
     this.timers.startRetransmission();
   }
 
-  /** Passive open, decided: answers the SYN with a reset, or with ICMP "host unreachable". The application gets no call. */
-  refuse(how: 'reset' | 'unreachable'): void {
+  /**
+   * Passive open, decided: answers the SYN with a reset, or with ICMP: "host unreachable", "network unreachable". The application
+   * gets no call.
+   */
+  refuse(how: 'reset' | 'unreachable' | 'no-route'): void {
     if (this.state !== 'LISTEN') return;
     if (how === 'reset') writeSegment(this, 0, FLAG.RST | FLAG.ACK, 0);
-    else this.layer.reportUnreachable(this);
+    else this.layer.reportUnreachable(this, how);
     this.layer.counters.refused++;
     this.#release();
   }

@@ -212,8 +212,8 @@ export class TcpLayer {
     writeBareSegment(this.output, path, { localPort: segment.destinationPort, remotePort: segment.sourcePort }, fields);
   }
 
-  /** Says that nobody can be reached at the address a SYN was sent to, quoting its header. */
-  reportUnreachable(connection: Connection): void {
+  /** Says that nobody can be reached at the address a SYN was sent to, or that no way leads there, quoting its header. */
+  reportUnreachable(connection: Connection, what: 'unreachable' | 'no-route'): void {
     const { path, localPort, remotePort, receiver } = connection;
     const header = path.version === 4 ? IPV4.size : IPV6.size;
     const quote = new Uint8Array(header + 8);
@@ -231,8 +231,12 @@ export class TcpLayer {
     view.setUint16(header, remotePort);
     view.setUint16(header + 2, localPort);
     view.setUint32(header + 4, advance(receiver.next, -1));
-    if (path.version === 4) this.#stack.icmp.send(path, ICMP_TYPE.UNREACHABLE, ICMP_UNREACHABLE.HOST, 0, quote);
-    else this.#stack.icmp.send(path, ICMPV6_TYPE.UNREACHABLE, ICMPV6_UNREACHABLE.ADDRESS, 0, quote);
+    const [code4, code6] =
+      what === 'no-route'
+        ? [ICMP_UNREACHABLE.NETWORK, ICMPV6_UNREACHABLE.NO_ROUTE]
+        : [ICMP_UNREACHABLE.HOST, ICMPV6_UNREACHABLE.ADDRESS];
+    if (path.version === 4) this.#stack.icmp.send(path, ICMP_TYPE.UNREACHABLE, code4, 0, quote);
+    else this.#stack.icmp.send(path, ICMPV6_TYPE.UNREACHABLE, code6, 0, quote);
   }
 
   /** The container at that address is gone: ends its connections, without a word to it. */
