@@ -33,6 +33,7 @@ const present = Object.fromEntries(Object.entries(processes).filter(([, file]) =
 const APART = [
   ...[
     'build',
+    'builder-prune',
     'bundle',
     'commit',
     'cp',

@@ -14,7 +14,9 @@ import {
   createNetwork,
   disconnectNetwork,
   removeNetwork,
-  renameContainer, limitTraffic } from '../engine/networks.ts';
+  renameContainer,
+  limitTraffic,
+} from '../engine/networks.ts';
 import { pauseContainer, unpauseContainer } from '../engine/pause.ts';
 import { removeContainer } from '../engine/remove.ts';
 import type { ConsoleSize, RequestName, Requests } from '../engine/requests.ts';

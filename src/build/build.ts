@@ -17,11 +17,11 @@ import type { Progress } from './display/progress.ts';
 import { DockerfileError } from './dockerfile/dockerfile-error.ts';
 import { parseCheck } from './dockerfile/directives.ts';
 import { parseDockerfile, type Dockerfile } from './dockerfile/parse-dockerfile.ts';
-import { emulate } from './emulation.ts';
 import { exportResults, type BuildOutcome } from './output/export-results.ts';
 import { PlatformBuild, type PlatformContexts } from './platform-build.ts';
 import type { BuildSession } from './session.ts';
 import type { FileTree } from './source/file-tree.ts';
+import { forgetTrees } from './source/layer-chain.ts';
 
 export interface BuildEnvironment {
   readonly paths: StatePaths;
@@ -106,6 +106,7 @@ export async function build(request: BuildRequest, environment: BuildEnvironment
       throw error;
     }
   } finally {
+    forgetTrees(store);
     await removeTrees(holder, [own.folder]);
     tidyUp(store.layout);
   }
@@ -165,7 +166,6 @@ function openContexts(session: BuildSession, tree: FileTree, options: LoadOption
       }
       return found;
     },
-    emulate: (platform) => emulate(session, platform),
   };
 }
 

@@ -18,8 +18,6 @@ export interface PlatformContexts {
   main(): Promise<FileTree>;
   /** A named one; undefined where there is none of that name. */
   named(name: string): Promise<FileTree | { readonly image: string } | undefined>;
-  /** Another platform's emulator is made ready. */
-  emulate(platform: Platform): Promise<void>;
 }
 
 export class PlatformBuild {
@@ -152,7 +150,6 @@ export class PlatformBuild {
       return { result: { layers: [], baseLayers: 0, draft: emptyDraft(platform), args: new Map() }, countsFrom: false };
     }
     const image = await this.#image(named?.image ?? name, platform, stage.from);
-    await this.#contexts.emulate(image.config.platform);
     const draft = draftFromImage(image.config);
     const { created } = image.config;
     const result = { layers: image.layers, baseLayers: image.layers.length, draft, args: new Map() };

@@ -25,6 +25,7 @@ const bundle = entry(
   'Write an image as an OCI bundle: a root file system and config.json',
   () => import('./commands/bundle.ts'),
 );
+const builderPrune = entry('Remove build cache', () => import('./commands/builder-prune.ts'));
 const commit = entry("Create a new image from a container's changes", () => import('./commands/commit.ts'));
 const cp = entry('Copy files/folders between a container and the local filesystem', () => import('./commands/cp.ts'));
 const create = entry('Create a new container', () => import('./commands/create.ts'));
@@ -225,8 +226,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
       info,
     },
   },
-  builder: { summary: 'Manage builds', commands: { build } },
-  buildx: { summary: 'Manage builds', commands: { b: build, build } },
+  builder: { summary: 'Manage builds', commands: { build, prune: builderPrune } },
+  buildx: { summary: 'Manage builds', commands: { build, prune: builderPrune } },
   volume: {
     summary: 'Manage volumes',
     commands: {
@@ -243,6 +244,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
 
 /** Second names within groups. */
 const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  buildx: { b: 'build' },
   container: { list: 'ls', ps: 'ls', remove: 'rm' },
   image: { list: 'ls', remove: 'rm' },
   network: { list: 'ls', remove: 'rm' },

@@ -89,6 +89,7 @@ const probes = {
   podman: command('podman', 'podman'),
   python3: command('python3', 'python3'),
   skopeo: command('skopeo', 'skopeo'),
+  buildah: command('buildah', 'buildah'),
   strace: command('strace', 'strace'),
   tmux: command('tmux', 'tmux'),
 } as const satisfies Record<string, Probe>;

@@ -14,6 +14,7 @@ const needs: readonly Need[] = [
   { debianPackage: 'fuse3', files: ['fusermount3'], purpose: 'FUSE in containers' },
   { debianPackage: 'docker-registry', files: ['docker-registry'], purpose: 'serves the fixture images' },
   { debianPackage: 'skopeo', files: ['skopeo'], purpose: 'fills the registry' },
+  { debianPackage: 'buildah', files: ['buildah'], purpose: 'builds what our builds are compared with' },
   { debianPackage: 'busybox-static', files: ['/bin/busybox', '/usr/bin/busybox'], purpose: 'the busybox image' },
   { debianPackage: 'mmdebstrap', files: ['mmdebstrap'], purpose: 'the Debian image' },
   { debianPackage: 'tmux', files: ['tmux'], purpose: 'terminals' },

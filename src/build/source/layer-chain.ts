@@ -4,6 +4,7 @@ import { openImageTree } from 'fuse-overlay';
 import { digestHex, type Digest } from '../../image/digest.ts';
 import type { ImageStore } from '../../image/image-store.ts';
 import type { Descriptor } from '../../image/manifest.ts';
+import { noteRemoval } from '../../image/store/activity.ts';
 import { layerTree } from '../../image/store/merged-tree.ts';
 import type { StepTree } from '../../engine/build-step.ts';
 import { TreeView, type TreeViewOptions } from './tree-view.ts';
@@ -14,12 +15,27 @@ export interface ChainLayer {
   readonly descriptor: Descriptor;
 }
 
+/** The trees that have been made through a handle of the store, by chainID. */
+const made = new WeakMap<ImageStore, Set<Digest>>();
+
+/** Lets the trees go that builds have made through this handle: no image needs them. Call it while the addition is announced. */
+export function forgetTrees(store: ImageStore): void {
+  const trees = made.get(store);
+  if (trees === undefined) return;
+  noteRemoval(store.layout, [...trees]);
+  made.delete(store);
+}
+
 /** The merged tree of layers, made where it is missing. */
-export function stepTree({ layout }: ImageStore, layers: readonly ChainLayer[]): StepTree {
+export function stepTree(store: ImageStore, layers: readonly ChainLayer[]): StepTree {
+  const { layout } = store;
+  const trees = made.get(store) ?? new Set();
+  made.set(store, trees);
   const { key, path } = layerTree(
     layout,
     layers.map(({ diffId }) => diffId),
   );
+  trees.add(key);
   return { key: digestHex(key), index: path };
 }
 

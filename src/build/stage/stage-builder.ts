@@ -7,6 +7,7 @@ import { chainId } from '../../image/store/merged-tree.ts';
 import { storeLayer } from '../../image/layer/store-layer.ts';
 import type { StepRecord } from '../cache/step-cache.ts';
 import { stepKey } from '../cache/step-cache.ts';
+import { emulate } from '../emulation.ts';
 import { cachedStep, createdAt, type BuildSession } from '../session.ts';
 import { withTree, type ChainLayer } from '../source/layer-chain.ts';
 import type { FileTree } from '../source/file-tree.ts';
@@ -160,6 +161,7 @@ export class StageBuilder {
         mayUseCache: this.mayUseCache,
         description: instruction.text,
         work: async (events) => {
+          await emulate(session, draft.platform);
           using ready = await mounts.open(command.script);
           return await runStep(
             session,
