@@ -51,6 +51,7 @@ const APART = [
     'load',
     'login',
     'logout',
+    'network-capture',
     'pull',
     'push',
     'rmi',

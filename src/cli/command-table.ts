@@ -192,6 +192,10 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
   network: {
     summary: 'Manage networks',
     commands: {
+      capture: entry(
+        "Record a running container's packets for tcpdump or wireshark",
+        () => import('./commands/network-capture.ts'),
+      ),
       connect: entry('Connect a container to a network', () => import('./commands/network-connect.ts')),
       create: entry('Create a network', () => import('./commands/network-create.ts')),
       disconnect: entry('Disconnect a container from a network', () => import('./commands/network-disconnect.ts')),

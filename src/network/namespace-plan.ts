@@ -29,8 +29,13 @@ export function raiseLoopback(plan: LaunchPlan): void {
 
 /** Opens the socket at `configurationSocketFd`. */
 export function openConfigurationSocket(plan: LaunchPlan): void {
-  const socket = plan.call('socket', routeSocketArguments, 'open a netlink socket');
-  plan.call('dup3', [socket, configurationSocketFd, O.CLOEXEC], 'keep the netlink socket');
+  openSocketAt(plan, configurationSocketFd, routeSocketArguments);
+}
+
+/** Opens a socket with these arguments of socket(2) at that descriptor, close-on-exec. */
+export function openSocketAt(plan: LaunchPlan, fd: number, socketArguments: readonly [number, number, number]): void {
+  const socket = plan.call('socket', socketArguments, 'open a socket');
+  plan.call('dup3', [socket, fd, O.CLOEXEC], 'keep the socket');
   plan.call('close', [socket], 'close a socket');
 }
 

@@ -4,10 +4,13 @@
  *
  * Runs as: user, nosub
  */
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { run } from '../helpers/command.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -181,6 +184,44 @@ describe('IPv6', () => {
     const gateway = await bed.box.inspect('outward6', '{{.NetworkSettings.Networks.out6.IPv6Gateway}}');
     const target = `http://[${gateway}]:${(server6.address() as AddressInfo).port}/`;
     expect(await bed.box.ok(['exec', 'outward6', 'timeout', '5', 'wget', '-q', '-O', '-', target])).toBe('six');
+  });
+});
+
+describe('network capture', () => {
+  test('records every packet of a container, also to others of its network, in pcapng', async () => {
+    await bed.box.ok('network create captured');
+    onTestFinished(async () => {
+      await bed.box.trun('network rm captured');
+    });
+    await detached('server', ['--network', 'captured'], httpd);
+    await detached('seen', ['--network', 'captured']);
+    const file = join(bed.box.folder, 'seen.pcapng');
+    const capture = bed.box.start(['network', 'capture', '-w', file, 'seen']);
+    await waitFor('the capture', () => capture.stderr.includes('capturing'));
+    await waitFor('the page', async () => (await fetched('seen', 'server')) > 0);
+    capture.kill('SIGINT');
+    const { status, stderr } = await capture.result;
+    expect(stderr).toMatch(/^\d+ packets captured, 0 packets dropped by kernel$/m);
+    expect(status).toBe(0);
+    const bytes = readFileSync(file);
+    expect(bytes.readUInt32LE(0)).toBe(0x0a0d0d0a);
+    expect(bytes.includes('GET / HTTP')).toBe(true);
+    const { status: read, stdout } = await run('tcpdump', ['-n', '-r', file]).catch(() => ({ status: -1, stdout: '' }));
+    if (read === 0) expect(stdout).toMatch(/IP 10\.[\d.]+ > 10\.[\d.]+\.80: Flags \[S\]/);
+  });
+
+  test('ends after so many packets, and with the container', async () => {
+    await detached('pinged', []);
+    const gateway = await bed.box.inspect('pinged', '{{.NetworkSettings.Gateway}}');
+    const counted = bed.box.start(['network', 'capture', '-c', '2', '-w', '-', 'pinged']);
+    await waitFor('the capture', () => counted.stderr.includes('capturing'));
+    await bed.box.ok(['exec', 'pinged', 'ping', '-c', '2', gateway]);
+    expect((await counted.result).stderr).toMatch(/^2 packets captured/m);
+    const lasting = bed.box.start(['network', 'capture', '-w', '/dev/null', 'pinged']);
+    await waitFor('the capture', () => lasting.stderr.includes('capturing'));
+    await bed.box.ok('kill pinged');
+    expect((await lasting.result).status).toBe(0);
+    expect((await bed.box.trun('network capture -w /dev/null pinged')).stderr).toMatch(/is not running/);
   });
 });
 

@@ -82,12 +82,11 @@ export class Egress {
     if (policy === undefined) return true;
     const address = destination.toString();
     const names = this.#namesOf(policy, address);
-    const decide = (action: EgressRule['action']) =>
-      policy.rules.find(
-        ({ rule, subnet }) => rule.action === action && concerns(rule, subnet, { destination, port, protocol }, names),
-      )?.rule;
-    const denying = decide('deny');
-    const allowing = denying === undefined ? decide('allow') : undefined;
+    const concerned = policy.rules.filter(({ rule, subnet }) =>
+      concerns(rule, subnet, { destination, port, protocol }, names),
+    );
+    const denying = concerned.find(({ rule }) => rule.action === 'deny')?.rule;
+    const allowing = denying === undefined ? concerned[0]?.rule : undefined;
     const isAllowed = denying === undefined && (allowing !== undefined || !policy.isClosed);
     const rule = (denying ?? allowing)?.text;
     this.#record({

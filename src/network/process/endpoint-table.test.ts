@@ -51,7 +51,8 @@ beforeEach(() => {
     network: 'net',
     foreign: () => names,
     egress: {
-      set: (container, addresses, rules = []) => void ruled.push(`${container} ${addresses.join()} ${rules.length}`),
+      set: (container: string, addresses: readonly string[], rules?: readonly object[]) =>
+        void ruled.push(`${container} ${addresses.join()} ${rules?.length ?? 0}`),
       delete: (container) => void ruled.push(`${container} -`),
     },
     log: (message) => logged.push(message),
