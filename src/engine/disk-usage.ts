@@ -27,8 +27,7 @@ export async function diskUsage(paths: StatePaths): Promise<DiskUsage> {
   for (const { config } of containers) {
     if (config.image) users.set(config.image.id, (users.get(config.image.id) ?? 0) + 1);
   }
-  const isUsed = (id: Digest): boolean => users.has(id);
-  const store = storeUsage(imageStore, isUsed);
+  const store = storeUsage(imageStore, (id: Digest) => users.has(id));
   const byId = new Map(store.images.map((usage) => [usage.id, usage]));
   const images = listOwnImages(imageStore, () => undefined).flatMap((image) => {
     const usage = byId.get(image.id);

@@ -1,7 +1,7 @@
 import type { Digest } from './digest.ts';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readSettings, settingLists, settingStrings, type Settings } from '../state/settings.ts';
+import { readSettings, settingBoolean, settingLists, settingStrings, type Settings } from '../state/settings.ts';
 import type { RegistryOptions } from './registry/registry-session.ts';
 import { StoreLayout } from './store/layout.ts';
 import { keepReserve } from './store/reserve.ts';
@@ -14,6 +14,8 @@ export interface ImageStoreOptions {
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
   /** Folders of stores that are only read. */
   readonly additionalStores?: readonly string[];
+  /** Whether layers' blobs stay when they are unpacked. Default: yes. */
+  readonly keepBlobs?: boolean;
   /** Bounds on what one layer may unpack to. */
   readonly limits?: Partial<UnpackLimits>;
   /** Patience with registries, for tests. */
@@ -62,11 +64,12 @@ function sharedLayout(path: string): StoreLayout | undefined {
 }
 
 /** The keys of Docker's daemon.json, and mirrors of other registries. */
-function registrySettings(settings: Settings): Pick<ImageStoreOptions, 'insecureRegistries' | 'mirrors'> {
+function registrySettings(settings: Settings): Pick<ImageStoreOptions, 'insecureRegistries' | 'mirrors' | 'keepBlobs'> {
   const hub = settingStrings(settings, 'registry-mirrors');
   const others = settingLists(settings, 'mirrors');
   return {
     insecureRegistries: settingStrings(settings, 'insecure-registries'),
+    keepBlobs: settingBoolean(settings, 'keep-blobs') ?? true,
     mirrors: { ...others, 'docker.io': [...(others['docker.io'] ?? []), ...hub] },
   };
 }

@@ -52,6 +52,13 @@ export function settingString(settings: Settings, key: string): string | undefin
   throw new SettingsError(`The configuration's "${key}" is not a string`);
 }
 
+/** A truth value; absent: undefined. */
+export function settingBoolean(settings: Settings, key: string): boolean | undefined {
+  const value = settings[key] ?? undefined;
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new SettingsError(`The configuration's "${key}" is neither true nor false`);
+}
+
 /** Lists of strings by name; absent: none. */
 export function settingLists(settings: Settings, key: string): Readonly<Record<string, readonly string[]>> {
   const value = settings[key] ?? {};

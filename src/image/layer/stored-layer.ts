@@ -9,6 +9,7 @@ import type { Descriptor } from '../manifest.ts';
 import { hasLayerList } from '../store/durability.ts';
 import type { StoreLayout } from '../store/layout.ts';
 import { layerTar, type LayerSource } from './layer-tar.ts';
+import { isElsewhere, openRemoteBlob } from './remote-blob.ts';
 
 /** Whether the blob itself is kept. */
 export function hasBlobFile(layout: StoreLayout, { digest }: Pick<Descriptor, 'digest'>): boolean {
@@ -17,16 +18,17 @@ export function hasBlobFile(layout: StoreLayout, { digest }: Pick<Descriptor, 'd
 
 /** Whether `openBlob` has something to give. */
 export function hasBlob(layout: StoreLayout, { digest }: Pick<Descriptor, 'digest'>): boolean {
-  return hasBlobFile(layout, { digest }) || hasLayerList(layout, digest);
+  return hasBlobFile(layout, { digest }) || hasLayerList(layout, digest) || isElsewhere(layout, digest);
 }
 
 /**
  * The bytes of a blob: those in `blobs/`, or, of a layer that was made here and never packed, its archive made from its list
- * and contents. Whoever passes it on checks its digest. Throws DAMAGED where neither is there.
+ * and contents, or what the registry has that it came from. Whoever passes it on checks its digest. Throws DAMAGED where neither is there.
  */
 export function openBlob(layout: StoreLayout, { digest }: Pick<Descriptor, 'digest'>): Readable {
   if (existsSync(layout.blob(digest))) return createReadStream(layout.blob(digest), { highWaterMark: 1024 * 1024 });
   if (hasLayerList(layout, digest)) return openLayerTar(layout, digest);
+  if (isElsewhere(layout, digest)) return openRemoteBlob(layout, digest);
   throw new ImageError('DAMAGED', `The image store has lost the blob ${digest}; pull the image again`);
 }
 

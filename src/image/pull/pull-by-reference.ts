@@ -58,7 +58,8 @@ async function pullFrom(
     return { image: present, outcome: 'current', digest: current };
   }
   const { layout, limits } = store;
-  const job = { layout, client, reference, platform, isPlatformAsked, limits, onEvent, signal };
+  const keepBlobs = store.options.keepBlobs ?? true;
+  const job = { layout, client, reference, platform, isPlatformAsked, limits, keepBlobs, onEvent, signal };
   const { digest, manifestDigest, isNew } = await pullFromRegistry(job);
   // Not by name: that may stand for another platform's image by now.
   return { image: resolveImage(store, manifestDigest), outcome: isNew ? 'pulled' : 'current', digest };

@@ -32,6 +32,8 @@ export interface PullJob {
   /** Whether the user asked for this platform, so that another one is an error. */
   readonly isPlatformAsked: boolean;
   readonly limits: UnpackLimits;
+  /** Whether layers' blobs stay when they are unpacked. */
+  readonly keepBlobs: boolean;
   readonly onEvent: OnPullEvent;
   readonly signal: AbortSignal | undefined;
 }
@@ -117,7 +119,7 @@ function checkPlatform({ platform, isPlatformAsked, reference, onEvent }: PullJo
 }
 
 async function pullLayers(job: PullJob, layers: readonly Descriptor[], diffIds: readonly Digest[]): Promise<void> {
-  const { layout, client, reference, limits, onEvent } = job;
+  const { layout, client, reference, limits, keepBlobs, onEvent } = job;
   const waiting = distinct(layers.map((layer, index) => ({ layer, diffId: diffIds[index]! })));
   for (const { layer, diffId } of waiting) {
     if (!hasLayer(layout, layer, diffId)) {
@@ -130,7 +132,17 @@ async function pullLayers(job: PullJob, layers: readonly Descriptor[], diffIds: 
   async function takeLayers(): Promise<void> {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       throwIfCancelled(signal);
-      await pullLayer({ layout, client, repository: reference.path, ...next, unpackers, limits, onEvent, signal });
+      await pullLayer({
+        layout,
+        client,
+        repository: reference.path,
+        ...next,
+        unpackers,
+        limits,
+        keepBlobs,
+        onEvent,
+        signal,
+      });
     }
   }
   const takers = Array.from({ length: LAYERS_AT_ONCE }, () =>

@@ -5,6 +5,7 @@
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { digestHex, type Digest } from '../digest.ts';
 import { ImageError, reasonOf } from '../image-error.ts';
+import { isElsewhere, leaveBlob } from '../layer/remote-blob.ts';
 import type { Descriptor } from '../manifest.ts';
 import { downloadBlob, StalePartialError } from '../registry/blob-download.ts';
 import { RegistryError } from '../registry/registry-error.ts';
@@ -25,6 +26,8 @@ export interface LayerPull {
   readonly diffId: Digest;
   readonly unpackers: UnpackerPool;
   readonly limits: UnpackLimits;
+  /** Whether the blob stays when it is unpacked; otherwise where it is gets noted. */
+  readonly keepBlobs: boolean;
   readonly onEvent: OnPullEvent;
   readonly signal: AbortSignal;
 }
@@ -35,7 +38,7 @@ export function shortDigest(digest: Digest): string {
 }
 
 export function hasLayer(layout: StoreLayout, layer: Descriptor, diffId: Digest): boolean {
-  return hasBlob(layout, layer) && hasLayerList(layout, diffId);
+  return (hasBlob(layout, layer) || isElsewhere(layout, layer.digest)) && hasLayerList(layout, diffId);
 }
 
 export async function pullLayer(pull: LayerPull): Promise<void> {
@@ -73,7 +76,11 @@ async function makeLayer(pull: LayerPull): Promise<void> {
     await downloadAndUnpack(pull, partial, needsUnpacking);
   }
   try {
-    renameSync(partial, blob);
+    if (pull.keepBlobs) renameSync(partial, blob);
+    else {
+      leaveBlob(layout, layer.digest, { domain: pull.client.domain, repository: pull.repository });
+      rmSync(partial);
+    }
   } catch (error) {
     throw onDisk(pull, error);
   }

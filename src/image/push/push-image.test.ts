@@ -127,6 +127,25 @@ test('an upload is not sent where a registry over https would have it go in the 
   await expect(pushImage(made.store, named(name))).rejects.toThrow(/does not say where to send a blob to/);
 });
 
+test('a blob that is not kept comes from where it is, to the byte', async () => {
+  await using registry = await FakeRegistry.start();
+  await using target = await FakeRegistry.start();
+  const image = registry.addImage('app', '1', { layers: [buildTar([{ path: 'a', content: randomBytes(500_000) }])] });
+  using made = temporaryStore({ keepBlobs: false });
+  const { store } = made;
+  await pullImage(store, `${registry.host}/app:1`, { policy: 'always' });
+  expect(existsSync(store.layout.blob(image.layers[0]!.digest))).toBe(false);
+  expect(verifyStore(store.layout)).toEqual([]);
+  registry.log.length = 0;
+  await tagImage(store, `${registry.host}/app:1`, `${registry.host}/app:2`);
+  expect(await pullImage(store, `${registry.host}/app:1`, { policy: 'always' })).toMatchObject({ outcome: 'current' });
+  await tagImage(store, `${registry.host}/app:1`, `${target.host}/app:1`);
+  expect((await pushImage(store, named(`${target.host}/app:1`))).digest).toBe(image.manifestDigest);
+  using other = temporaryStore();
+  await pullImage(other.store, `${target.host}/app:1`, { policy: 'always' });
+  expect(verifyStore(other.store.layout)).toEqual([]);
+});
+
 test('what is not there cannot be pushed, and a digest is no place to push to', async () => {
   using made = temporaryStore();
   await expect(pushImage(made.store, named('127.0.0.1:1/none'))).rejects.toMatchObject({ code: 'NOT_FOUND' });

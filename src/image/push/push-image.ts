@@ -12,6 +12,7 @@ import { allEntries, findImage, type IndexedImage } from '../queries/stored-imag
 import { canonicalReference, familiarReference, repositoryName, type Reference } from '../reference.ts';
 import { RegistryUploader, type BlobUpload } from '../registry/registry-uploader.ts';
 import { openRegistry } from '../registry/open-registries.ts';
+import { isElsewhere, openRemoteBlob } from '../layer/remote-blob.ts';
 import { hasBlobFile } from '../layer/stored-layer.ts';
 import { nameImage } from '../store/index-file.ts';
 import { updateIndex } from '../store/update-index.ts';
@@ -119,10 +120,15 @@ async function pushLayers(push: Push, { record }: IndexedImage): Promise<Descrip
 async function pushLayer(push: Push, layer: Descriptor, diffId: Digest): Promise<Descriptor> {
   const { layout } = push.store;
   const isFile = hasBlobFile(layout, layer);
-  const known = isFile ? layer : knownPacking(layout, diffId);
+  const isRemote = !isFile && isElsewhere(layout, layer.digest);
+  const known = isFile || isRemote ? layer : knownPacking(layout, diffId);
   if (known && (await isThere(push, known, diffId))) return known;
   if (isFile) {
     await send(push, layer, diffId, (start) => createReadStream(layout.blob(layer.digest), { start }));
+    return layer;
+  }
+  if (isRemote) {
+    await send(push, layer, diffId, (start) => openRemoteBlob(layout, layer.digest, start));
     return layer;
   }
   if (layer.digest !== diffId || layer.mediaType !== ociLayerTypes.tar) {

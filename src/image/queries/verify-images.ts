@@ -9,6 +9,7 @@ import { contentPath, readLayerList } from 'fuse-overlay';
 import { digestHex, type Digest } from '../digest.ts';
 import { reasonOf } from '../image-error.ts';
 import type { ImageStore } from '../image-store.ts';
+import { isElsewhere } from '../layer/remote-blob.ts';
 import { hasBlobFile } from '../layer/stored-layer.ts';
 import { pullImage } from '../pull.ts';
 import { beginAddition } from '../store/activity.ts';
@@ -79,7 +80,7 @@ async function findDamage(layout: StoreLayout, image: StoredImage, known: Map<st
         problems.push(`layer ${shown}: its blob is damaged`);
         blobs.push(layer.digest);
       }
-    } else if (layer.digest !== diffId) {
+    } else if (layer.digest !== diffId && !isElsewhere(layout, layer.digest)) {
       problems.push(`layer ${shown}: its blob is missing`);
       blobs.push(layer.digest);
     }
@@ -132,14 +133,26 @@ async function mend(store: ImageStore, image: StoredImage, damage: Damage): Prom
     using addition = await beginAddition(layout);
     for (const path of damage.contents) rmSync(path, { force: true });
     for (const digest of damage.blobs) rmSync(layout.blob(digest), { force: true });
-    for (const diffId of damage.layers) rmSync(layout.layerList(diffId), { force: true });
-    if (damage.blobs.length === 0) await unpackAgain(store, image, damage.layers);
-    if (damage.isTreeMissing && damage.blobs.length === 0) {
+    // Without its list a layer is not there, and a pull brings it.
+    const { layers } = image.manifest;
+    const lost = image.config.diffIds.filter((_, index) => damage.blobs.includes(layers[index]!.digest));
+    for (const diffId of [...damage.layers, ...lost]) rmSync(layout.layerList(diffId), { force: true });
+    const canUnpack = damage.blobs.length === 0 && !needsRegistry(store.layout, image, damage.layers);
+    if (canUnpack) await unpackAgain(store, image, damage.layers);
+    if (damage.isTreeMissing && canUnpack) {
       mergeTree(layout, image.config.diffIds, layout.tree(image.manifestDigest), `image ${image.id}`);
     }
     addition.finished();
   }
-  if (damage.blobs.length > 0) await fetchAgain(store, image);
+  if (damage.blobs.length > 0 || needsRegistry(layout, image, damage.layers)) await fetchAgain(store, image);
+}
+
+/** Whether the blob of one of the layers is not kept here. */
+function needsRegistry(layout: StoreLayout, { manifest, config }: StoredImage, diffIds: readonly Digest[]): boolean {
+  return diffIds.some((diffId) => {
+    const { digest } = manifest.layers[config.diffIds.indexOf(diffId)]!;
+    return !hasBlobFile(layout, { digest }) && isElsewhere(layout, digest);
+  });
 }
 
 async function unpackAgain(

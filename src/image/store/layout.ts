@@ -13,6 +13,7 @@
  *   locks/                                       `index`, `store` (shared: somebody adds; exclusive: somebody deletes), one per layer
  *   unfinished/                                  one locked file per running pull; an unlocked one was killed and is to be tidied up
  *   lazy/HEX/  wanted/HEX                        images that are not all there yet, contents that are waited for (lazy-image.ts)
+ *   elsewhere/HEX                                registry that has a blob which is not kept (remote-blob.ts)
  *   packed/HEX                                   what a layer that was made here packs to, by diffID
  *   pins/NAME                                    layers, blobs and trees that are kept for no image (pins.ts)
  *   reserve                                      room for a removal on a full disk
@@ -39,6 +40,7 @@ export class StoreLayout {
   readonly unfinished: string;
   readonly lazy: string;
   readonly wanted: string;
+  readonly elsewhere: string;
   readonly packed: string;
   readonly pins: string;
   readonly reserve: string;
@@ -58,6 +60,7 @@ export class StoreLayout {
     this.unfinished = join(root, 'unfinished');
     this.lazy = join(root, 'lazy');
     this.wanted = join(root, 'wanted');
+    this.elsewhere = join(root, 'elsewhere');
     this.packed = join(root, 'packed');
     this.pins = join(root, 'pins');
     this.reserve = join(root, 'reserve');
@@ -66,10 +69,10 @@ export class StoreLayout {
   /** Makes what is missing. */
   create(): void {
     const { blobs, partial, files, layers, unproven, trees, orders, temporary, locks, unfinished } = this;
-    const { lazy, wanted, packed, pins } = this;
+    const { lazy, wanted, elsewhere, packed, pins } = this;
     for (const folder of [
       ...[blobs, partial, files, layers, unproven, trees, orders, temporary, locks, unfinished],
-      ...[lazy, wanted, packed, pins],
+      ...[lazy, wanted, elsewhere, packed, pins],
     ]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }

@@ -80,7 +80,9 @@ function removeImages(layout: StoreLayout, live: LiveSet, removals: Unfinished['
   ]);
   // The manifest goes last: it leads to the rest if we are killed.
   for (const digest of [...parts, ...dead]) {
-    if (!live.blobs.has(digestHex(digest))) rmSync(layout.blob(digest), { force: true });
+    if (live.blobs.has(digestHex(digest))) continue;
+    rmSync(join(layout.elsewhere, digestHex(digest)), { force: true });
+    rmSync(layout.blob(digest), { force: true });
   }
 }
 
@@ -130,6 +132,7 @@ function sweepEverything(layout: StoreLayout, live: LiveSet, before: { leftovers
     }
   }
   removeDead(layout.blobs, live.blobs, before.partials);
+  removeDead(layout.elsewhere, live.blobs, before.partials);
   removeDead(layout.partial, new Set(), before.partials);
   // Nobody adds, so nobody has files without a name.
   for (const name of readdirSync(layout.temporary)) rmSync(join(layout.temporary, name), { force: true });
