@@ -7,9 +7,23 @@ export interface IdExtent {
   readonly count: number;
 }
 
-/** The same ids in a namespace inside: its ids are its parent's. Text for /proc/PID/uid_map, to be written at once. */
-export function nestedMap(extents: readonly IdExtent[]): string {
-  return extents.map(({ inside, count }) => `${inside} ${inside} ${count}\n`).join('');
+/** The map of a namespace inside one with `extents`, whose ids are its parent's. */
+export function nestedExtents(extents: readonly IdExtent[]): IdExtent[] {
+  return extents.map(({ inside, count }) => ({ inside, outside: inside, count }));
+}
+
+/**
+ * The map of a namespace inside one with ids 0 up to `count`, in which the parent's root, the user, is `id`, as on the host;
+ * those before it come from the ids after root. Undefined where there are not so many.
+ */
+export function keptExtents(count: number, id: number): IdExtent[] | undefined {
+  if (id === 0) return [{ inside: 0, outside: 0, count }];
+  if (id >= count) return undefined;
+  return [
+    { inside: 0, outside: 1, count: id },
+    { inside: id, outside: 0, count: 1 },
+    ...(count - id > 1 ? [{ inside: id + 1, outside: id + 1, count: count - id - 1 }] : []),
+  ];
 }
 
 /** Arguments of newuidmap(1) behind the pid. */
@@ -17,7 +31,7 @@ export function mapArguments(extents: readonly IdExtent[]): string[] {
   return extents.flatMap(({ inside, outside, count }) => [String(inside), String(outside), String(count)]);
 }
 
-/** Text for /proc/PID/uid_map. */
+/** Text for /proc/PID/uid_map, to be written at once. */
 export function mapText(extents: readonly IdExtent[]): string {
   return extents.map(({ inside, outside, count }) => `${inside} ${outside} ${count}\n`).join('');
 }

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { idCount } from '../base/id-extents.ts';
+import { idCount, nestedExtents } from '../base/id-extents.ts';
 import type { RootSource } from '../base/root-source.ts';
 import { ensureMount, removeMount } from '../image-server/client.ts';
 import { LaunchError } from '../monitor/record.ts';
@@ -119,7 +119,7 @@ export async function runBuildStep(
         root,
         rootTarget: join(folder, 'root'),
         holderPid: holder.process.pid,
-        map: holder.map,
+        map: { uid: nestedExtents(holder.map.uid), gid: nestedExtents(holder.map.gid) },
         network: { kind: endpoint.namespace === 'host' ? 'host' : 'new' },
         configureNetwork: (plan) => endpoint.configure(plan),
         ...(seccomp === undefined ? {} : { seccomp }),

@@ -7,6 +7,7 @@ import type { Holder } from '../holder/holder.ts';
 import { containerCapabilities, containerSpec } from '../oci/image-to-spec.ts';
 import { InvalidInput } from '../oci/invalid-input.ts';
 import type { ImageRunConfig } from '../oci/image-config.ts';
+import { checkSysctls } from '../oci/options/sysctl.ts';
 import type { RuntimeSpec } from '../oci/runtime-spec.ts';
 import { compileSeccomp } from '../oci/seccomp/compile.ts';
 import { DEFAULT_PROFILE } from '../oci/seccomp/default-profile.ts';
@@ -17,6 +18,8 @@ import type { PlannedMount } from '../runtime/mount-stage.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { errorCode } from '../base/error-code.ts';
 import type { Container } from './container.ts';
+import { cdiEdits } from './cdi.ts';
+import { deviceMounts } from './devices.ts';
 import { EngineError } from './engine-error.ts';
 import type { ConsoleSize } from './requests.ts';
 import { aptEnvironment, aptMount, checkMapped } from './single-id.ts';
@@ -41,7 +44,9 @@ export interface SpecInput {
 export function buildSpec(input: SpecInput): RuntimeSpec {
   const { container, holder, image, users, ownNetwork, consoleSize } = input;
   const { id, request } = container.config;
-  const options = request.options;
+  const options = { ...request.options, ...defaultUser(request) };
+  const { ipc = 'private', pid = 'private', uts } = request;
+  const edits = cdiEdits(request.cdi ?? []);
   let spec: RuntimeSpec;
   try {
     spec = containerSpec({
@@ -52,11 +57,27 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
       options,
       mounts: [
         ...(holder.map.kind === 'single' ? [aptMount(container.folder)] : []),
+        ...deviceMounts([...(request.devices ?? []), ...edits.devices]),
+        ...edits.mounts.map(withKind),
         ...requestMounts(input),
         ...etcMounts(input),
       ],
-      choices: { ownNetwork, mappedGroups: idCount(holder.map.gid), cgroup: hasCgroup2() },
+      choices: {
+        ownNetwork,
+        mappedGroups: idCount(holder.map.gid),
+        cgroup: hasCgroup2(),
+        ipc: ipc === 'host' || ipc === 'none' ? ipc : undefined,
+        pid: pid === 'host' ? pid : undefined,
+        ownUts: uts !== 'host',
+      },
     });
+    spec.process!.env = [...(spec.process!.env ?? []), ...edits.env];
+    // A host without POSIX message queues has none to show.
+    if (ipc === 'host' && !existsSync('/dev/mqueue')) {
+      spec.mounts = spec.mounts?.filter(({ destination }) => destination !== '/dev/mqueue') ?? [];
+    }
+    spec.annotations = { ...spec.annotations, ...request.annotations };
+    checkSysctls(Object.keys(options.sysctls ?? {}), { network: !ownNetwork, ipc: ipc === 'host' });
   } catch (error) {
     if (error instanceof InvalidInput) throw new EngineError('INVALID', error.message, { cause: error });
     throw error;
@@ -67,6 +88,17 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
   }
   if (consoleSize !== undefined && spec.process !== undefined) spec.process.consoleSize = { ...consoleSize };
   return spec;
+}
+
+/** Vendors' files say what is mounted, and not whether it is a folder. */
+function withKind(mount: PlannedMount): PlannedMount {
+  return { ...mount, isFile: !checkSource(mount.source!, false).isDirectory() };
+}
+
+/** Whoever keeps its id is itself inside. */
+function defaultUser({ userns, options }: Container['config']['request']): { user?: string } {
+  if (userns !== 'keep-id' || options.user !== undefined) return {};
+  return { user: `${process.getuid!()}:${process.getgid!()}` };
 }
 
 /** Whether the host's cgroups are all of version 2, so that a container can be shown its own. */

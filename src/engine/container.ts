@@ -9,7 +9,9 @@ import type { TrafficRules } from '../base/traffic.ts';
 import type { ContainerOptions } from '../oci/image-to-spec.ts';
 import type { ContainerMount } from '../oci/options/mount.ts';
 import type { HealthCheck, HealthOptions } from '../oci/options/health.ts';
+import type { DeviceOption } from '../oci/options/device.ts';
 import type { LogOptions } from '../oci/options/log.ts';
+import type { NamespaceChoice } from '../oci/options/namespaces.ts';
 import type { PublishedPort } from '../oci/options/publish.ts';
 import type { RestartPolicy } from '../oci/options/restart.ts';
 import type { SeccompProfile } from '../oci/seccomp/profile.ts';
@@ -76,6 +78,19 @@ export interface ContainerRequest {
   readonly restart?: RestartPolicy;
   /** Over the image's health check, or instead of it; absent: the image's. */
   readonly health?: HealthOptions | 'none';
+  /** Namespaces that are not its own; absent: its own. */
+  readonly ipc?: NamespaceChoice | 'none';
+  readonly pid?: NamespaceChoice;
+  readonly uts?: 'private' | 'host';
+  readonly userns?: 'private' | 'host' | 'keep-id';
+  readonly devices?: readonly DeviceOption[];
+  /** Devices of CDI specifications, as `vendor.com/class=name`. */
+  readonly cdi?: readonly string[];
+  /** Containers whose volumes it has too: `name[:ro|rw]`. Mounts have taken their place once it is made. */
+  readonly volumesFrom?: readonly string[];
+  /** Keep the supplementary groups of the user (`--group-add keep-groups`). */
+  readonly keepGroups?: boolean;
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Absent: everything is kept. */
   readonly log?: LogOptions;
   readonly seccomp: 'default' | 'unconfined' | SeccompProfile;

@@ -9,7 +9,14 @@ import { resolveHealthCheck } from '../oci/options/health.ts';
 import { containerCapabilities } from '../oci/image-to-spec.ts';
 import { probeKernelOverlay, writableLayer } from '../storage/probe.ts';
 import type { WritableKind } from '../storage/writable-layer.ts';
-import { listContainers, type Container, type ContainerConfig, type ContainerRequest } from './container.ts';
+import {
+  findContainer,
+  listContainers,
+  type Container,
+  type ContainerConfig,
+  type ContainerRequest,
+} from './container.ts';
+import { cdiEdits } from './cdi.ts';
 import { recordContainerEvent } from './container-event.ts';
 import { saveConfig, saveState, type EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
@@ -23,8 +30,10 @@ import { createVolume, readVolume } from './volumes.ts';
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 /** Makes a container and returns it. Nothing is left behind where that fails. */
-export async function createContainer(context: EngineContext, request: ContainerRequest): Promise<Container> {
+export async function createContainer(context: EngineContext, asked: ContainerRequest): Promise<Container> {
   const { paths } = context;
+  const request = withVolumesFrom(context, asked);
+  checkOthers(context, request);
   const source = findSource(context, request);
   const command = checkCommand(source, request);
   const health = asEngineError(() => resolveHealthCheck(request.health, source.config.Healthcheck));
@@ -65,6 +74,32 @@ export async function createContainer(context: EngineContext, request: Container
     rmSync(draft, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** The mounts of other containers come after its own, which stand over them. */
+function withVolumesFrom({ paths }: EngineContext, request: ContainerRequest): ContainerRequest {
+  const mounts = [...request.mounts];
+  for (const text of request.volumesFrom ?? []) {
+    const [, name = text, mode] = /^(.*?)(?::(ro|rw|z|Z))?$/s.exec(text) ?? [];
+    const { config } = findContainer(paths, name);
+    const theirs = config.request.mounts.map((mount) => {
+      return mount.type === 'volume' ? { ...mount, source: config.volumes[mount.target] ?? mount.source } : mount;
+    });
+    const ofImage = Object.entries(config.volumes).map(([target, source]) => {
+      return { type: 'volume', source, target, readOnly: false, noCopy: true, labels: {} } as const;
+    });
+    for (const mount of [...theirs, ...ofImage]) {
+      if (mount.type === 'tmpfs' || mounts.some(({ target }) => target === mount.target)) continue;
+      mounts.push(mode === 'ro' ? { ...mount, readOnly: true } : mount);
+    }
+  }
+  return { ...request, mounts };
+}
+
+/** Other containers and devices that it names are there, or it is not made. */
+function checkOthers({ paths }: EngineContext, { ipc, pid, cdi = [] }: ContainerRequest): void {
+  for (const choice of [ipc, pid]) if (typeof choice === 'object') findContainer(paths, choice.container);
+  cdiEdits(cdi);
 }
 
 /** What can be known to fail later fails now. */

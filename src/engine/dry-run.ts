@@ -7,6 +7,7 @@ import type { ContainerConfig, ContainerRequest } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { chooseWritable } from './create.ts';
 import { launchInput } from './launch.ts';
+import { InheritedPidfds, sharedNamespaces } from './shared-namespaces.ts';
 import { findLower, findSource } from './lower.ts';
 
 export interface DryRun {
@@ -35,6 +36,7 @@ export async function dryRun(context: EngineContext, request: ContainerRequest):
       request.mounts.flatMap((mount) => (mount.type === 'volume' ? [[mount.target, mount.source]] : [])),
     ),
   };
+  using pidfds = new InheritedPidfds();
   const folder = join(paths.containers, id);
   const lower = findLower(context, config, holder.map);
   const mountPoint = join(paths.run, 'mounts', writable === 'kernel' ? lower.key : id);
@@ -51,6 +53,7 @@ export async function dryRun(context: EngineContext, request: ContainerRequest):
       configure: undefined,
       etcFolder: folder,
     },
+    shared: sharedNamespaces(context, request, pidfds),
     cgroup: undefined,
     consoleSize: undefined,
   });

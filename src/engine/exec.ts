@@ -101,7 +101,9 @@ function execProcess(context: EngineContext, container: Container, request: Exec
   const root = `/proc/${pid}/root`;
   try {
     const users = { passwd: readTextBelow(root, 'etc/passwd'), group: readTextBelow(root, 'etc/group') };
-    const { home, ...user } = resolveUser(request.user ?? options.user ?? config.User ?? '', users, options.groupAdd);
+    const own = container.config.request.userns === 'keep-id' ? `${process.getuid!()}:${process.getgid!()}` : undefined;
+    const chosen = request.user ?? options.user ?? own ?? config.User ?? '';
+    const { home, ...user } = resolveUser(chosen, users, options.groupAdd);
     const capabilities = containerCapabilities({
       ...options,
       privileged: request.privileged || options.privileged === true,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { StatePaths } from '../state/paths.ts';
 import type { DeviceNumber } from '../oci/options/device-rate.ts';
 import type { HealthCheck } from '../oci/options/health.ts';
+import type { NamespaceChoice } from '../oci/options/namespaces.ts';
 import { type Container, shownStatus } from './container.ts';
 import { NEW_HEALTH, readHealth } from './health.ts';
 import { networkSettings } from './inspect-networks.ts';
@@ -82,6 +83,17 @@ function hostConfig({ config: { request } }: Container): object {
     Binds: wanted.flatMap((mount) =>
       mount.type === 'bind' ? [`${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`] : [],
     ),
+    IpcMode: namespaceMode(request.ipc),
+    PidMode: namespaceMode(request.pid),
+    UTSMode: namespaceMode(request.uts),
+    UsernsMode: request.userns === undefined || request.userns === 'private' ? '' : request.userns,
+    Devices: (request.devices ?? []).map(({ source, target }) => ({
+      PathOnHost: source,
+      PathInContainer: target,
+      CgroupPermissions: 'rwm',
+    })),
+    Sysctls: options.sysctls ?? {},
+    Annotations: request.annotations ?? {},
     LogConfig: { Type: request.log?.driver ?? 'json-file', Config: request.log?.options ?? {} },
     NetworkMode: request.network,
     PortBindings: Object.fromEntries(
@@ -164,6 +176,12 @@ function healthcheck({ test, interval, timeout, startPeriod, startInterval, retr
     StartInterval: startInterval * 1e6,
     Retries: retries,
   };
+}
+
+/** Docker writes its own namespace as nothing. */
+function namespaceMode(choice: NamespaceChoice | 'none' = 'private'): string {
+  if (typeof choice === 'object') return `container:${choice.container}`;
+  return choice === 'private' ? '' : choice;
 }
 
 function mounts(paths: StatePaths, { config }: Container): object[] {

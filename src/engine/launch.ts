@@ -6,7 +6,7 @@ import type { RootSource } from '../base/root-source.ts';
 import { lastingProcess } from '../base/install.ts';
 import type { Holder } from '../holder/holder.ts';
 import type { UserDatabase } from '../oci/user.ts';
-import type { LaunchInput } from '../runtime/launch-input.ts';
+import type { LaunchInput, SharedNamespaces } from '../runtime/launch-input.ts';
 import { readLowerText } from '../storage/lower-files.ts';
 import { readMountedText } from '../storage/mounted-files.ts';
 import type { Lower } from '../storage/writable-layer.ts';
@@ -14,6 +14,7 @@ import { buildSpec, seccompFilter } from './container-spec.ts';
 import type { Container } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { findSource } from './lower.ts';
+import { containerMap } from './shared-namespaces.ts';
 import { monitorSocket } from './monitor-link.ts';
 import type { Networking } from './networking.ts';
 import type { ConsoleSize } from './requests.ts';
@@ -26,13 +27,14 @@ export interface LaunchParts {
   readonly lower: Lower;
   readonly root: RootSource;
   readonly networking: Pick<Networking, 'namespace' | 'configure' | 'etcFolder'>;
+  readonly shared: SharedNamespaces;
   readonly cgroup: ContainerCgroup | undefined;
   readonly consoleSize: ConsoleSize | undefined;
 }
 
 export async function launchInput(context: EngineContext, parts: LaunchParts): Promise<LaunchInput> {
   const { paths } = context;
-  const { container, holder, root, networking, cgroup, consoleSize } = parts;
+  const { container, holder, root, networking, shared, cgroup, consoleSize } = parts;
   const { config, folder } = container;
   const source = findSource(context, config.request, config.image);
   const spec = buildSpec({
@@ -54,7 +56,9 @@ export async function launchInput(context: EngineContext, parts: LaunchParts): P
     root,
     rootTarget: join(folder, 'root'),
     holderPid: holder.process.pid,
-    map: holder.map,
+    map: containerMap(holder, config.request),
+    shared,
+    ...(config.request.keepGroups === true ? { keepGroups: true } : {}),
     network: networking.namespace,
     ...(configure === undefined ? {} : { configureNetwork: configure }),
     ...(seccomp === undefined ? {} : { seccomp }),

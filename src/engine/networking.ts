@@ -19,6 +19,7 @@ import { EngineError } from './engine-error.ts';
 import { linkedHosts } from './links.ts';
 import { findSource } from './lower.ts';
 import { asEngineError } from './network-failure.ts';
+import type { InheritedPidfds } from './shared-namespaces.ts';
 
 /** How a start takes part in networks, whichever kind. */
 export interface Networking {
@@ -39,10 +40,14 @@ interface Joined {
 }
 
 /** Makes a container's endpoints ready, and its files in /etc. `leave` undoes it. */
-export async function joinNetworks(context: EngineContext, container: Container): Promise<Networking> {
+export async function joinNetworks(
+  context: EngineContext,
+  container: Container,
+  pidfds: InheritedPidfds,
+): Promise<Networking> {
   const { request, id } = container.config;
   const { network, options } = request;
-  if (network.startsWith('container:')) return shareNetwork(context, network.slice('container:'.length));
+  if (network.startsWith('container:')) return shareNetwork(context, network.slice('container:'.length), pidfds);
 
   const attachments = attachmentsOf(container.config);
   // A container that was disconnected from everything has a loopback.
@@ -174,13 +179,10 @@ export function writeEtcFile({ folder }: Container, name: string, content: strin
   writeFileSync(join(folder, name), content, { mode: 0o644 });
 }
 
-function shareNetwork({ paths }: EngineContext, nameOrId: string): Networking {
+function shareNetwork({ paths }: EngineContext, nameOrId: string, pidfds: InheritedPidfds): Networking {
   const other = findContainer(paths, nameOrId);
-  if (other.state.status !== 'running' || other.state.process === undefined) {
-    throw new EngineError('CONFLICT', `cannot join network of a non running container: ${other.config.id}`);
-  }
   return {
-    namespace: { kind: 'join', pid: other.state.process.pid },
+    namespace: { kind: 'join', pidfd: pidfds.add(other, 'network') },
     configure: undefined,
     state: undefined,
     etcFolder: other.folder,

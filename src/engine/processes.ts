@@ -54,14 +54,17 @@ export function isLost({ state }: Container): boolean {
 
 /** The processes of the pid namespace of `first`, and those of namespaces made inside it. */
 export function containerProcesses(first: number): Process[] {
-  const namespace = pidNamespace(first);
-  const inside = new Set<number>();
+  const own = pidNamespace(first);
+  // In the host's pid namespace everybody lives: there, only its descendants are the container's.
+  const namespace = own === pidNamespace(process.pid) ? undefined : own;
+  const inside = new Set<number>([first]);
   const found: Process[] = [];
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readProcess(Number(name)) ?? []);
   for (const process of all.sort((a, b) => a.started - b.started || a.pid - b.pid)) {
-    if (!inside.has(process.parent) && pidNamespace(process.pid) !== namespace) continue;
+    const isFound = process.pid === first || inside.has(process.parent);
+    if (!isFound && (namespace === undefined || pidNamespace(process.pid) !== namespace)) continue;
     inside.add(process.pid);
     found.push(process);
   }

@@ -19,6 +19,7 @@ import { findLower } from './lower.ts';
 import { layerQuota } from './storage-quota.ts';
 import { joinNetworks, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
+import { InheritedPidfds, sharedNamespaces } from './shared-namespaces.ts';
 import { writeAptConfiguration } from './single-id.ts';
 import { LogWriter } from './log-writer.ts';
 import { forgetMonitorSocket } from './monitor-link.ts';
@@ -96,7 +97,9 @@ async function launch(
   const layer = writableLayer(config.writable);
   const holder = await context.holder();
   const lower = findLower(context, config, holder.map);
-  const networking = await joinNetworks(context, container);
+  using pidfds = new InheritedPidfds();
+  const shared = sharedNamespaces(context, config.request, pidfds);
+  const networking = await joinNetworks(context, container, pidfds);
   let monitor: MonitorProcess | undefined;
   let first: ProcessIdentity | undefined;
   let cgroup: ContainerCgroup | undefined;
@@ -104,10 +107,19 @@ async function launch(
     const root = await layer.prepare({ paths, holder, id, folder, lower, quota: layerQuota(config.request.storage) });
     if (holder.map.kind === 'single') writeAptConfiguration(folder);
     cgroup = await createCgroup(container);
-    const input = await launchInput(context, { container, holder, lower, root, networking, cgroup, consoleSize });
+    const input = await launchInput(context, {
+      container,
+      holder,
+      lower,
+      root,
+      networking,
+      shared,
+      cgroup,
+      consoleSize,
+    });
     reserveExit(folder);
     const plan = containerPlan(input);
-    monitor = startMonitor(plan);
+    monitor = startMonitor(plan, undefined, pidfds.fds);
     const facts = { hasSingleId: holder.map.kind === 'single', ...(isAutomatic ? takenRestarts(container.state) : {}) };
     const state = await awaitExec(container, monitor, networking, cgroup, facts);
     first = state.process;

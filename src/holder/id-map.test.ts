@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mapArguments, mapText, nestedMap } from '../base/id-extents.ts';
+import { keptExtents, mapArguments, mapText, nestedExtents } from '../base/id-extents.ts';
 import { identityExtents, subordinateIds } from './id-map.ts';
 
 const USER = { name: 'ann', id: 1001 };
@@ -34,5 +34,12 @@ test('extents as text, as arguments and for a namespace inside', () => {
   ];
   expect(mapText(extents)).toBe('0 1001 1\n1 100000 65536\n');
   expect(mapArguments(extents)).toEqual(['0', '1001', '1', '1', '100000', '65536']);
-  expect(nestedMap(extents)).toBe('0 0 1\n1 1 65536\n');
+  expect(mapText(nestedExtents(extents))).toBe('0 0 1\n1 1 65536\n');
+});
+
+test('a namespace in which the user keeps its id has as many ids', () => {
+  expect(mapText(keptExtents(65_537, 1000)!)).toBe('0 1 1000\n1000 0 1\n1001 1001 64536\n');
+  expect(mapText(keptExtents(3, 2)!)).toBe('0 1 2\n2 0 1\n');
+  expect(mapText(keptExtents(10, 0)!)).toBe('0 0 10\n');
+  expect(keptExtents(1, 1000)).toBeUndefined();
 });

@@ -4,6 +4,9 @@ import type { Mount } from './runtime-spec.ts';
 export interface MountChoices {
   /** The container has a network namespace of its own; without one the kernel refuses a new sysfs. */
   ownNetwork: boolean;
+  /** Absent: namespaces of its own. `none`: no /dev/shm. */
+  ipc?: 'host' | 'none' | undefined;
+  pid?: 'host' | undefined;
   /** Groups 0 up to this are mapped: 1 where the container has a single id. */
   mappedGroups: number;
   /** Show the container's own cgroup, read-only; needs cgroup v2. */
@@ -18,13 +21,16 @@ const TTY_GROUP = 5;
 export const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
 
 /** The mounts that every container has, as Docker's: proc, dev, pts, sys, mqueue and shm. */
-export function defaultMounts({ ownNetwork, mappedGroups, cgroup, shmSize }: MountChoices): Mount[] {
+export function defaultMounts({ ownNetwork, mappedGroups, cgroup, shmSize, ipc, pid }: MountChoices): Mount[] {
   const closed = ['nosuid', 'noexec', 'nodev'];
   const sysfs: Mount = ownNetwork
     ? { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...closed, 'ro'] }
     : { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', ...closed, 'ro'] };
   const mounts: Mount[] = [
-    { destination: '/proc', type: 'proc', source: 'proc', options: closed },
+    // A new procfs is for who owns the pid namespace (proc(5)): the host's is bound.
+    pid === 'host'
+      ? { destination: '/proc', type: 'bind', source: '/proc', options: ['rbind', ...closed] }
+      : { destination: '/proc', type: 'proc', source: 'proc', options: closed },
     {
       destination: '/dev',
       type: 'tmpfs',
@@ -45,9 +51,16 @@ export function defaultMounts({ ownNetwork, mappedGroups, cgroup, shmSize }: Mou
       ],
     },
     sysfs,
-    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: closed },
-    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...closed, 'mode=1777', `size=${shmSize}`] },
+    ipc === 'host'
+      ? { destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['bind', ...closed] }
+      : { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: closed },
   ];
+  if (ipc === 'host') {
+    mounts.push({ destination: '/dev/shm', type: 'bind', source: '/dev/shm', options: ['bind', ...closed] });
+  } else if (ipc === undefined) {
+    const options = [...closed, 'mode=1777', `size=${shmSize}`];
+    mounts.push({ destination: '/dev/shm', type: 'tmpfs', source: 'shm', options });
+  }
   // Below a bound /sys the host's cgroup file system is there already, shown from the container's cgroup namespace.
   if (cgroup && ownNetwork) {
     mounts.push({ destination: '/sys/fs/cgroup', type: 'cgroup2', source: 'cgroup', options: [...closed, 'ro'] });

@@ -20,7 +20,7 @@ export interface ContainerInput {
   options: ContainerOptions;
   /** Volumes, binds and tmpfs in the order given, over the default mounts. */
   mounts: readonly Mount[];
-  choices: Pick<MountChoices, 'ownNetwork' | 'mappedGroups' | 'cgroup'>;
+  choices: Omit<MountChoices, 'shmSize'> & { readonly ownUts?: boolean };
   /** The built-in or a user's profile for the capabilities that `containerCapabilities` gives; absent: unconfined. */
   seccomp?: Seccomp;
 }
@@ -44,6 +44,11 @@ export interface ContainerOptions {
   privileged?: boolean;
   noNewPrivileges?: boolean;
   systemPathsUnconfined?: boolean;
+  /** Further paths to hide, and paths not to hide nor to make read-only; `ALL` for all of Docker's. */
+  mask?: readonly string[];
+  unmask?: readonly string[];
+  /** Kernel parameters by name. */
+  sysctls?: Readonly<Record<string, string>>;
   ulimits?: readonly Rlimit[];
   limits?: ResourceLimits;
   shmSize?: number;
@@ -60,13 +65,13 @@ export function containerCapabilities(options: ContainerOptions): CapabilityName
 export function containerSpec(input: ContainerInput): RuntimeSpec {
   const { id, image, options, choices, rootfs, seccomp } = input;
   const hostname = options.hostname ?? id.slice(0, 12);
-  const open = options.systemPathsUnconfined === true || options.privileged === true;
+  const sysctl = { ...(choices.ownNetwork ? networkSettings(choices.mappedGroups) : {}), ...options.sysctls };
   const resources = specResources(options.limits ?? {});
   return {
     ociVersion: '1.2.0',
     process: containerProcess(input, hostname),
     root: { path: rootfs, readonly: options.readOnly ?? false },
-    hostname,
+    ...(choices.ownUts === false ? {} : { hostname }),
     ...(options.domainname === undefined ? {} : { domainname: options.domainname }),
     mounts: [...defaultMounts({ ...choices, shmSize: options.shmSize ?? DEFAULT_SHM_SIZE }), ...input.mounts],
     annotations: { ...image.Labels },
@@ -74,20 +79,27 @@ export function containerSpec(input: ContainerInput): RuntimeSpec {
       namespaces: [
         { type: 'user' },
         { type: 'mount' },
-        { type: 'pid' },
-        { type: 'ipc' },
-        { type: 'uts' },
+        ...(choices.pid === 'host' ? [] : [{ type: 'pid' } as const]),
+        ...(choices.ipc === 'host' ? [] : [{ type: 'ipc' } as const]),
+        ...(choices.ownUts === false ? [] : [{ type: 'uts' } as const]),
         { type: 'cgroup' },
         ...(choices.ownNetwork ? [{ type: 'network' } as const] : []),
       ],
-      ...(choices.ownNetwork ? { sysctl: networkSettings(choices.mappedGroups) } : {}),
+      ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
       ...(resources === undefined ? {} : { resources }),
       ...(seccomp === undefined ? {} : { seccomp }),
       rootfsPropagation: 'private',
-      maskedPaths: open ? [] : [...MASKED_PATHS],
-      readonlyPaths: open ? [] : [...READONLY_PATHS],
+      maskedPaths: [...covered(MASKED_PATHS, options), ...(options.mask ?? [])],
+      readonlyPaths: covered(READONLY_PATHS, options),
     },
   };
+}
+
+/** What of Docker's list stays covered. */
+function covered(paths: readonly string[], options: ContainerOptions): string[] {
+  const { unmask = [], systemPathsUnconfined = false, privileged = false } = options;
+  if (systemPathsUnconfined || privileged || unmask.includes('ALL')) return [];
+  return paths.filter((path) => !unmask.includes(path));
 }
 
 function containerProcess({ image, users, options }: ContainerInput, hostname: string): Process {

@@ -180,8 +180,8 @@ describe('a container', () => {
       return flags(lines, 'clone').some((value) => (value & NEWNET) !== 0);
     }
     expect(cloned(plan())).toBe(true);
-    const joined = plan({ network: { kind: 'join', pid: 77 } });
-    joined.inOrder(/"\/proc\/77\/ns\/net"/, / setns\(/);
+    const joined = plan({ network: { kind: 'join', pidfd: 5 } });
+    joined.inOrder(/ setns\(/, / setns\(5, /);
     expect(cloned(joined)).toBe(false);
     const host = plan({ network: { kind: 'host' } });
     expect(cloned(host)).toBe(false);

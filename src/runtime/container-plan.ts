@@ -70,7 +70,13 @@ export function appendContainerStage(plan: LaunchPlan, input: ContainerInput, st
       plan.call('dup3', [from, to, 0], 'set stdin, stdout and stderr');
     }
   }
-  appendProcessStage(plan, { process, seccomp: input.seccomp, init: input.init, endsWithParent: true });
+  appendProcessStage(plan, {
+    process,
+    seccomp: input.seccomp,
+    init: input.init,
+    keepGroups: input.keepGroups,
+    endsWithParent: true,
+  });
 }
 
 function setOomScore(plan: LaunchPlan, score: number): void {

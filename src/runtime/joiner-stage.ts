@@ -10,25 +10,22 @@ import type { ContainerInput } from './launch-input.ts';
 
 /** Appends the stage; what is appended next, the container's first process does. */
 export function appendJoinerStage(plan: LaunchPlan, input: ContainerInput): void {
-  const { network, cgroupProcs, holderPid, map } = input;
+  const { network, cgroupProcs, holderPid, map, shared = { host: 0 }, keepGroups } = input;
   if (cgroupProcs !== undefined) enterCgroup(plan, cgroupProcs);
-
-  const theirNetwork =
-    network.kind === 'join'
-      ? plan.call(
-          'openat',
-          [AT_FDCWD, `/proc/${network.pid}/ns/net`, O.RDONLY | O.CLOEXEC, 0],
-          'open the network namespace to join',
-        )
-      : undefined;
   // A namespace of the hub is only a place to start from: the container's own is made below.
   const hub = network.kind === 'host' ? 0 : CLONE.NEWNET;
   joinNamespaces(plan, holderPid, CLONE.NEWNS | hub);
-  if (theirNetwork !== undefined) plan.call('setns', [theirNetwork, CLONE.NEWNET], 'join the network namespace');
+  if (network.kind === 'join') plan.call('setns', [network.pidfd, CLONE.NEWNET], 'join the network namespace');
+  const { join } = shared;
+  // Their user namespace owns them: it comes first.
+  if (join !== undefined)
+    plan.call('setns', [join.pidfd, CLONE.NEWUSER | join.flags], "join the container's namespaces");
 
   const own = network.kind === 'new' ? CLONE.NEWNET : 0;
-  const flags = CLONE.NEWPID | CLONE.NEWNS | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWCGROUP | own;
-  appendMappedClone(plan, flags, map, (pid) => plan.pseudo('note', [pid], 'report the pid'));
+  const all = CLONE.NEWPID | CLONE.NEWNS | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWCGROUP | own;
+  const flags = all & ~shared.host & ~(join?.flags ?? 0);
+  const nested = join === undefined ? map : undefined;
+  appendMappedClone(plan, flags, nested, (pid) => plan.pseudo('note', [pid], 'report the pid'), keepGroups);
 }
 
 /** Whoever is cloned later is born in the cgroup, and sees it as the root of its cgroup namespace. */

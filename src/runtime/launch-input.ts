@@ -5,7 +5,18 @@ import type { RuntimeSpec } from '../oci/runtime-spec.ts';
 
 /** Which network namespace the container gets. */
 export type NetworkNamespace =
-  { readonly kind: 'new' } | { readonly kind: 'host' } | { readonly kind: 'join'; readonly pid: number };
+  | { readonly kind: 'new' }
+  | { readonly kind: 'host' }
+  /** Fd of the plan's process: a pidfd of a process that lives in it. */
+  | { readonly kind: 'join'; readonly pidfd: number };
+
+/** Which of its other namespaces a container does not have to itself. */
+export interface SharedNamespaces {
+  /** CLONE_NEW* of those that stay the host's: of IPC, PID and UTS. */
+  readonly host: number;
+  /** Those of another container, whose user namespace comes with them. */
+  readonly join?: { readonly pidfd: number; readonly flags: number };
+}
 
 /** What a container's first process is made from. Paths are the host's. */
 export interface ContainerInput {
@@ -16,7 +27,11 @@ export interface ContainerInput {
   readonly rootTarget: string;
   /** Pid of the holder whose user and mount namespaces are joined first. */
   readonly holderPid: number;
-  readonly map: { readonly uid: readonly IdExtent[]; readonly gid: readonly IdExtent[] };
+  /** Ids of its own user namespace, by the ids of the holder's; absent: it has none of its own. */
+  readonly map: { readonly uid: readonly IdExtent[]; readonly gid: readonly IdExtent[] } | undefined;
+  readonly shared?: SharedNamespaces;
+  /** Keep the supplementary groups of the user. */
+  readonly keepGroups?: boolean;
   readonly network: NetworkNamespace;
   /** Appends what the network driver wants done inside the container's network namespace. */
   readonly configureNetwork?: (plan: LaunchPlan) => void;

@@ -18,8 +18,14 @@ export function appendMonitorStage(plan: LaunchPlan, input: LaunchInput): Label 
   if (terminal) receiveMaster(plan);
   const containerEnds = terminal ? [FD.masterReceive] : [FD.stdinRead, FD.stdoutWrite, FD.stderrWrite];
   for (const fd of containerEnds) plan.call('close', [fd], "close the container's end", { ignore: true });
+  for (const fd of pidfdsOf(input)) plan.call('close', [fd], 'close a pidfd', { ignore: true });
   supervise(plan, input, handedOver, pid);
   return joiner;
+}
+
+/** Those that the joiner joins by. */
+function pidfdsOf({ network, shared }: LaunchInput): number[] {
+  return [network.kind === 'join' ? network.pidfd : undefined, shared?.join?.pidfd].filter((fd) => fd !== undefined);
 }
 
 function listen(plan: LaunchPlan, { socketFolder, socketName }: SupervisionInput): void {

@@ -13,6 +13,8 @@ export interface ProcessStage {
   readonly seccompFlags?: number | undefined;
   /** Become PID 1 and run the program as a child. */
   readonly init: boolean;
+  /** Keep the supplementary groups that it has, unmapped as they are. */
+  readonly keepGroups?: boolean | undefined;
   /** Ends with its parent: for a container's first process, whose monitor reports its end. */
   readonly endsWithParent: boolean;
   /** Appends what is to happen right before execve(2), with the program's own privileges. */
@@ -42,7 +44,7 @@ export function appendProcessStage(plan: LaunchPlan, stage: ProcessStage): void 
   // Without no_new_privs, seccomp(2) is for CAP_SYS_ADMIN, which is about to go.
   if (seccomp !== undefined && !noNewPrivileges) installFilter(plan, seccomp, seccompFlags);
   plan.call('prctl', [PR.SET_KEEPCAPS, 1, 0, 0, 0], 'keep capabilities');
-  become(plan, user);
+  become(plan, user, stage.keepGroups === true);
   setCapabilities(plan, capabilities);
   if (noNewPrivileges) {
     plan.call('prctl', [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0], 'set no_new_privs');
@@ -63,11 +65,11 @@ function dropBounding(plan: LaunchPlan, { bounding = [] }: CapabilitySets): void
   }
 }
 
-function become(plan: LaunchPlan, { uid, gid, additionalGids = [] }: Process['user']): void {
+function become(plan: LaunchPlan, { uid, gid, additionalGids = [] }: Process['user'], keepGroups: boolean): void {
   const groups = Buffer.alloc(4 * additionalGids.length);
   for (const [i, group] of additionalGids.entries()) groups.writeUInt32LE(group, 4 * i);
   // With a single-id map setgroups(2) is denied for good, and there are no groups to give up (user_namespaces(7)).
-  plan.call('setgroups', [additionalGids.length, groups], 'set the groups', { ignore: true });
+  if (!keepGroups) plan.call('setgroups', [additionalGids.length, groups], 'set the groups', { ignore: true });
   plan.call('setresgid', [gid, gid, gid], `become group ${gid} (is it mapped? see 'trun doctor')`);
   plan.call('setresuid', [uid, uid, uid], `become user ${uid} (is it mapped? see 'trun doctor')`);
 }

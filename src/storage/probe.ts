@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Holder } from '../holder/holder.ts';
+import { nestedExtents } from '../base/id-extents.ts';
 import { appendMappedClone } from '../monitor/mapped-clone.ts';
 import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
@@ -55,7 +56,7 @@ function overlayPlan({ process, map }: Holder, folder: string): LaunchPlan {
     plan.call(call, [AT_FDCWD, `lower/${name}`, mode, 0], `create lower/${name}`);
   }
 
-  appendMappedClone(plan, CLONE.NEWNS, map);
+  appendMappedClone(plan, CLONE.NEWNS, { uid: nestedExtents(map.uid), gid: nestedExtents(map.gid) });
   const options = 'lowerdir=lower,upperdir=upper,workdir=work,userxattr';
   plan.call('mount', ['overlay', 'root', 'overlay', MS.NODEV, options], 'mount overlayfs in a user namespace');
   plan.call('unlinkat', [AT_FDCWD, 'root/file', 0], 'delete a lower file in an overlay');

@@ -91,6 +91,17 @@ describe('each flag', () => {
       { health: { Test: ['CMD-SHELL', 'x y'], Interval: 90e9, Retries: 2 } },
     ],
     [['--no-healthcheck'], { health: 'none' }],
+    [['--ipc', 'container:a', '--pid=host', '--uts=host'], { ipc: { container: 'a' }, pid: 'host', uts: 'host' }],
+    [['--userns', 'keep-id'], { userns: 'keep-id' }],
+    [['--device', '/dev/a:/dev/b:r'], { devices: [{ source: '/dev/a', target: '/dev/b' }] }],
+    [['--device', 'v.com/gpu=0', '--gpus', 'all'], { cdi: ['v.com/gpu=0', 'nvidia.com/gpu=all'] }],
+    [['--sysctl', 'net/ipv4/ip_forward=1'], { options: { sysctls: { 'net.ipv4.ip_forward': '1' } } }],
+    [['--group-add', 'keep-groups'], { keepGroups: true, options: { groupAdd: [] } }],
+    [
+      ['--security-opt', 'unmask=ALL', '--security-opt', 'mask=/a:/b'],
+      { options: { mask: ['/a', '/b'], unmask: ['ALL'] } },
+    ],
+    [['--volumes-from', 'x:ro', '--annotation', 'a=b'], { volumesFrom: ['x:ro'], annotations: { a: 'b' } }],
     [['--shm-size', '1g'], { options: { shmSize: 1 << 30 } }],
     [['--oom-score-adj', '-500'], { options: { oomScoreAdj: -500 } }],
     [['--stop-signal', 'INT', '--stop-timeout', '3'], { stopSignal: 'INT', stopTimeout: 3 }],
@@ -175,7 +186,24 @@ describe('what cannot be', () => {
       'conflicting options: port publishing and the container type network mode',
     ],
     [['--network', 'container:x', '-h', 'y'], 'conflicting options: hostname and the network mode'],
-    [['--device', '/dev/kvm'], '--device is not supported: trun does not have it yet'],
+    [['--device', 'kvm'], 'invalid argument "kvm" for "--device" flag: bad format for path: kvm'],
+    [['--ipc', 'x'], 'invalid argument "x" for "--ipc" flag: invalid IPC mode'],
+    [
+      ['--userns', 'x'],
+      `invalid argument "x" for "--userns" flag: invalid USER mode: 'x' is none of host, private, auto, keep-id`,
+    ],
+    [
+      ['--sysctl', 'kernel.panic=1'],
+      `invalid argument "kernel.panic=1" for "--sysctl" flag: sysctl 'kernel.panic=1' is not allowed: it is not of a namespace of the container's own`,
+    ],
+    [
+      ['--sysctl', 'net...x=1'],
+      `invalid argument "net...x=1" for "--sysctl" flag: sysctl 'net...x=1' is not of the form name=value`,
+    ],
+    [
+      ['--security-opt', 'mask=proc'],
+      'invalid argument "mask=proc" for "--security-opt" flag: invalid --security-opt: "mask=proc": paths have to be absolute',
+    ],
     [
       ['--restart=sometimes'],
       `invalid argument "sometimes" for "--restart" flag: invalid restart policy: unknown policy 'sometimes'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,

@@ -17,6 +17,7 @@ import { parseRestart } from '../../oci/options/restart.ts';
 import { parseSecurityOptions } from '../../oci/options/security-opt.ts';
 import { parseSize } from '../../oci/options/size.ts';
 import { parseTmpfs } from '../../oci/options/tmpfs.ts';
+import { parseSysctl } from '../../oci/options/sysctl.ts';
 import { parseUlimit } from '../../oci/options/ulimit.ts';
 import { parseVolume } from '../../oci/options/volume.ts';
 import { readProfile, type SeccompProfile } from '../../oci/seccomp/profile.ts';
@@ -26,6 +27,7 @@ import { readOption } from '../flags/read-option.ts';
 import { UsageError } from '../flags/usage-error.ts';
 import { CONTAINER_FLAGS } from './container-flags.ts';
 import { healthOptions } from './health-options.ts';
+import { isolationOptions } from './isolation-options.ts';
 import { resourceLimits } from './resource-limits.ts';
 import { storageOptions } from './storage-options.ts';
 import { readTraffic } from './traffic-rules.ts';
@@ -102,10 +104,15 @@ export function containerRequest(
     ...(stopTimeout === undefined ? {} : { stopTimeout }),
     ...(health === undefined ? {} : { health }),
     ...(flags.restart === undefined ? {} : { restart: decode('restart', flags.restart, parseRestart) }),
+    ...isolationOptions(flags),
     ...logOptions(flags),
     seccomp: security.seccomp,
     storage: storageOptions(flags['storage-opt']),
   };
+}
+
+function sysctlOptions({ sysctl }: ContainerFlags): Pick<ContainerOptions, 'sysctls'> {
+  return sysctl.length === 0 ? {} : { sysctls: Object.fromEntries(decodeAll('sysctl', sysctl, parseSysctl)) };
 }
 
 function logOptions(flags: ContainerFlags): Pick<ContainerRequest, 'log'> {
@@ -142,7 +149,8 @@ function trafficRules(flags: ContainerFlags, network: string): { traffic?: Traff
   return { traffic };
 }
 
-type Security = Pick<ContainerRequest, 'seccomp'> & Pick<ContainerOptions, 'noNewPrivileges' | 'systemPathsUnconfined'>;
+type Security = Pick<ContainerRequest, 'seccomp'> &
+  Pick<ContainerOptions, 'noNewPrivileges' | 'systemPathsUnconfined' | 'mask' | 'unmask'>;
 
 function securityOptions(flags: ContainerFlags, cwd: string): Security {
   const { seccomp, ...rest } = decode('security-opt', flags['security-opt'].at(-1) ?? '', () =>
@@ -158,7 +166,7 @@ function readSeccomp(file: string, cwd: string): SeccompProfile {
 function containerOptions(
   flags: ContainerFlags,
   args: readonly string[],
-  { noNewPrivileges, systemPathsUnconfined }: Security,
+  { noNewPrivileges, systemPathsUnconfined, mask = [], unmask = [] }: Security,
   { env, cwd }: DecodeSurroundings,
 ): ContainerOptions {
   const { entrypoint, workdir, user, domainname, hostname, 'shm-size': shmSize, 'oom-score-adj': oomScoreAdj } = flags;
@@ -174,7 +182,10 @@ function containerOptions(
       ...flags['env-file'].flatMap((file) => parseEnvFile(readOption(file, cwd), file, env)),
       ...decodeAll('env', flags.env, (text) => parseEnv(text, env)),
     ],
-    groupAdd: flags['group-add'],
+    groupAdd: flags['group-add'].filter((name) => name !== 'keep-groups'),
+    ...sysctlOptions(flags),
+    ...(mask.length === 0 ? {} : { mask }),
+    ...(unmask.length === 0 ? {} : { unmask }),
     tty: flags.tty,
     readOnly: flags['read-only'],
     capAdd: flags['cap-add'],

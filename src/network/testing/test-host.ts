@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openState, type StatePaths } from '../../state/paths.ts';
-import { nestedMap } from '../../base/id-extents.ts';
+import { mapText, nestedExtents } from '../../base/id-extents.ts';
 import { ensureHolder, type Holder } from '../../holder/holder.ts';
 import { Networks, type NetworksOptions } from '../networks.ts';
 import type { Parent } from './test-container.ts';
@@ -40,7 +40,7 @@ export class TestHost implements AsyncDisposable {
   /** Where test containers are made. */
   get parent(): Parent {
     const { process: holder, map } = this.holder;
-    return { holderPid: holder.pid, uidMap: nestedMap(map.uid), gidMap: nestedMap(map.gid) };
+    return { holderPid: holder.pid, uidMap: mapText(nestedExtents(map.uid)), gidMap: mapText(nestedExtents(map.gid)) };
   }
 
   /** The networks as an agent has them; each call is another agent's life over the same state. */

@@ -287,17 +287,17 @@ describe('mounts', () => {
 
 describe('other options', () => {
   test('--security-opt', () => {
-    expect(parseSecurityOptions([])).toEqual({
+    expect(parseSecurityOptions([])).toMatchObject({
       seccomp: 'default',
       noNewPrivileges: false,
       systemPathsUnconfined: false,
     });
-    expect(parseSecurityOptions(['no-new-privileges', 'seccomp=/p.json', 'apparmor=unconfined'])).toEqual({
+    expect(parseSecurityOptions(['no-new-privileges', 'seccomp=/p.json', 'apparmor=unconfined'])).toMatchObject({
       seccomp: { file: '/p.json' },
       noNewPrivileges: true,
       systemPathsUnconfined: false,
     });
-    expect(parseSecurityOptions(['seccomp:unconfined', 'systempaths=unconfined', 'no-new-privileges=false'])).toEqual({
+    expect(parseSecurityOptions(['seccomp:unconfined', 'systempaths=unconfined', 'no-new-privileges=false'])).toMatchObject({
       seccomp: 'unconfined',
       noNewPrivileges: false,
       systemPathsUnconfined: true,
