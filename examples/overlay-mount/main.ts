@@ -6,11 +6,11 @@
  * The process has to be able to mount: root in its user namespace, with a mount namespace of its own. As fuse-overlayfs it goes
  * to the background once the mount is there (`-f`: stays), and ends when DIR is unmounted.
  *
- * The upper layer has a form of its own (no device nodes, no extended attributes, any file system will do). An `upperdir` that
- * another overlay wrote becomes the topmost lower directory, and what is changed from then on goes to `workdir`.
+ * With a `workdir` the upper directory is a tree as overlayfs and fuse-overlayfs have it, and may have been written by one of
+ * them. Without it has a form of its own: no device nodes, no extended attributes, any file system will do.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -44,19 +44,24 @@ function main(): void {
 }
 
 function serveMount(options: OverlayMountOptions): void {
-  const { owner, timeout, quota, uids, gids, writeback } = options;
-  const isForeign = options.upper !== undefined && options.work !== undefined && isOfAnotherOverlay(options.upper);
-  const lowerDirs = isForeign ? [options.upper, ...options.lower] : options.lower;
-  const upperDir = (isForeign ? options.work : options.upper) ?? mkdtempSync(join(tmpdir(), 'overlay-mount-'));
+  const { owner, timeout, quota, uids, gids, writeback, upper, work, staticLinks } = options;
+  const isTree = upper !== undefined && work !== undefined && !existsSync(join(upper, 'journal'));
+  // What a tree is the lasting form of needs a store while it is mounted.
+  const upperDir = isTree ? join(work, 'store') : (upper ?? mkdtempSync(join(tmpdir(), 'overlay-mount-')));
   try {
-    const merged = lowerDirs.length === 1 ? new DirectoryLayer(lowerDirs[0]!) : new MergedLower(lowerDirs);
-    const lower = uids.length + gids.length > 0 ? new MappedLower(merged, uids, gids) : merged;
+    const merged = options.lower.length === 1 ? new DirectoryLayer(options.lower[0]!) : new MergedLower(options.lower);
+    const isChanged = staticLinks || uids.length + gids.length > 0;
+    const lower = isChanged ? new MappedLower(merged, { uids, gids, staticLinks }) : merged;
     const fs = openUnion({
       ...{ lower, upperDir, quota, writeback },
       ...(owner && { owner }),
       ...(timeout !== undefined && { lowerTimeout: timeout }),
+      ...(isTree && { tree: upper }),
     });
-    const fd = mountFuse(options.target, { name: 'overlay-mount', readOnly: options.upper === undefined });
+    // What a file system has no method for is answered with ENOSYS, of which the kernel makes ENOTSUP.
+    const none = { getxattr: undefined, setxattr: undefined, listxattr: undefined, removexattr: undefined };
+    if (options.noXattrs) Object.assign(fs, none);
+    const fd = mountFuse(options.target, { name: 'overlay-mount', readOnly: upper === undefined });
     const loop = new EventLoop();
     serve(loop, fd, fs, {
       ...(options.debug && { trace }),
@@ -74,12 +79,8 @@ function serveMount(options: OverlayMountOptions): void {
     process.stderr.write(`overlay-mount: ${(error as Error).message}\n`);
     process.exitCode = 1;
   } finally {
-    if (options.upper === undefined) rmSync(upperDir, { recursive: true, force: true });
+    if (upper === undefined) rmSync(upperDir, { recursive: true, force: true });
   }
-}
-
-function isOfAnotherOverlay(upper: string): boolean {
-  return !existsSync(join(upper, 'journal')) && existsSync(upper) && readdirSync(upper).length > 0;
 }
 
 function trace(record: TraceRecord): void {

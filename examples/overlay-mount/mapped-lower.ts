@@ -1,4 +1,4 @@
-import type { Attributes, ReadRoom, ListVisitor, LowerLayer, Name } from 'fuse-overlay';
+import { FileType, type Attributes, type ListVisitor, type LowerLayer, type Name, type ReadRoom } from 'fuse-overlay';
 
 /** `count` ids from `from` on are shown as those from `to` on. */
 export interface IdRange {
@@ -18,28 +18,35 @@ function mapId(id: number, ranges: readonly IdRange[]): number {
 
 type Layer = LowerLayer & { lookupWith(directory: number, name: Name, out: Attributes): number };
 
-/** A lower layer whose files are shown with other owners (`uidmapping`, `gidmapping`). */
+export interface Shown {
+  readonly uids: readonly IdRange[];
+  readonly gids: readonly IdRange[];
+  /** Directories have one link, whatever is in them. */
+  readonly staticLinks: boolean;
+}
+
+/** A lower layer whose files are shown with other owners and link counts (`uidmapping`, `gidmapping`, `static_nlink`). */
 export class MappedLower implements LowerLayer {
   readonly root: number;
   readonly immutable: boolean;
   readonly identity: string;
   readonly #layer: Layer;
-  readonly #uids: readonly IdRange[];
-  readonly #gids: readonly IdRange[];
+  readonly #shown: Shown;
 
-  constructor(layer: Layer, uids: readonly IdRange[], gids: readonly IdRange[]) {
+  constructor(layer: Layer, shown: Shown) {
     this.root = layer.root;
     this.immutable = layer.immutable;
     this.identity = layer.identity;
     this.#layer = layer;
-    this.#uids = uids;
-    this.#gids = gids;
+    this.#shown = shown;
   }
 
   #map(result: number, out: Attributes): number {
     if (result < 0) return result;
-    out.uid = mapId(out.uid, this.#uids);
-    out.gid = mapId(out.gid, this.#gids);
+    const { uids, gids, staticLinks } = this.#shown;
+    out.uid = mapId(out.uid, uids);
+    out.gid = mapId(out.gid, gids);
+    if (staticLinks && (out.mode & FileType.mask) === FileType.directory) out.nlink = 1;
     return result;
   }
 

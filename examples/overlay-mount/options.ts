@@ -17,6 +17,10 @@ export interface OverlayMountOptions {
   readonly gids: readonly IdRange[];
   /** Seconds that the kernel may keep what it knows of lower files. */
   readonly timeout: number | undefined;
+  /** Extended attributes are not supported. */
+  readonly noXattrs: boolean;
+  /** Lower directories are shown with one link. */
+  readonly staticLinks: boolean;
   /** The kernel gathers small writes. */
   readonly writeback: boolean;
   readonly quota: { readonly size?: number; readonly inodes?: number };
@@ -39,7 +43,7 @@ const ignored = new Set([
     'noatime',
     'relatime',
   ],
-  ...['threaded', 'fsync', 'noxattrs', 'plugins', 'static_nlink', 'volatile', 'ino32_t', 'xino', 'max_idle_threads'],
+  ...['threaded', 'fsync', 'plugins', 'volatile', 'sync', 'ino32_t', 'xino', 'max_idle_threads'],
   ...['noacl', 'fast_ino', 'xattr_permissions', 'context'],
 ]);
 
@@ -67,6 +71,8 @@ export function parseArguments(args: readonly string[]): OverlayMountOptions {
     uids: readRanges(options, 'uidmapping'),
     gids: readRanges(options, 'gidmapping'),
     timeout: readNumber(options, 'timeout'),
+    noXattrs: options.has('noxattrs') && options.get('noxattrs') !== '0',
+    staticLinks: options.has('static_nlink') && options.get('static_nlink') !== '0',
     writeback: options.has('writeback') && options.get('writeback') !== '0',
     quota: {
       ...(options.has('size') && { size: readNumber(options, 'size')! }),
@@ -92,6 +98,8 @@ const known = new Set([
   'squash_to_root',
   'squash_to_uid',
   'squash_to_gid',
+  'noxattrs',
+  'static_nlink',
   'timeout',
   'writeback',
   'size',

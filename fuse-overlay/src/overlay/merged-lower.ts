@@ -9,6 +9,7 @@ import { Attributes, FileType } from '../server/attributes.ts';
 import { ROOT_NODE, type ReadRoom } from '../server/file-system.ts';
 import { Name } from '../server/name.ts';
 import { errno } from '../sys/errors.ts';
+import { opaqueMarker, whiteoutPrefix } from './whiteout-names.ts';
 
 interface Part {
   /** Position in the list of layers. */
@@ -21,9 +22,6 @@ interface MergedNode {
   parts: Part[];
   references: number;
 }
-
-const whiteoutPrefix = '.wh.';
-const opaqueMarker = '.wh..wh..opq';
 
 /** Numbers of a layer on another device than the first layer's are moved up by this, for each device. */
 const deviceStep = 2 ** 48;

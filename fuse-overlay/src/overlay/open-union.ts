@@ -7,6 +7,8 @@ import { FixedLowerNodes } from './fixed-lower-nodes.ts';
 import type { LowerNodes } from './lower-nodes.ts';
 import { TracedLowerNodes } from './traced-lower-nodes.ts';
 import { DirectoryListings } from './directory-listings.ts';
+import { readTree } from './tree/read-tree.ts';
+import { TreeMirror } from './tree/tree-mirror.ts';
 import { Union, type Owner } from './union.ts';
 import { UnionFileSystem } from './union-file-system.ts';
 import { DataPlace } from './upper/inode.ts';
@@ -36,6 +38,12 @@ export interface OpenUnionOptions {
    * some 10 % slower (each close brings one more request), and a full disk shows at fsync or close instead of write. Default false.
    */
   readonly writeback?: boolean;
+  /**
+   * A folder that is kept as overlayfs would have its upper directory: a tree with whiteouts, on the file system of `upperDir`.
+   * What is in it at first is the upper layer; `upperDir` is only used while the union is open. Directories of the lower layer
+   * cannot be renamed then (EXDEV).
+   */
+  readonly tree?: string;
 }
 
 const day = 86_400;
@@ -106,16 +114,34 @@ function assemble(options: OpenUnionOptions, readOnly: boolean): Union {
   const firstIno = isFixed ? 2 ** 30 : 2 ** 52;
   let store: UpperStore | undefined;
   try {
-    store = openUpperStore(upperDir, { firstIno, lower: lowerName, takeover, readOnly });
+    store = openUpperStore(upperDir, {
+      firstIno,
+      lower: lowerName,
+      takeover,
+      readOnly,
+      temporary: options.tree !== undefined,
+    });
     const nodes = isFixed ? new FixedLowerNodes(lower) : tracedNodes(store, options, readOnly);
     if (quota) store.quota.limit(quota);
     if (store.crashed && !readOnly) revertLostCopies(store, nodes);
-    return new Union(store, nodes, { owner, lowerTimeout: isFixed ? 1e9 : lowerTimeout, takeover, writeback });
+    const union = new Union(store, nodes, {
+      ...{ owner, lowerTimeout: isFixed ? 1e9 : lowerTimeout, takeover, writeback },
+      keepsTree: options.tree !== undefined,
+    });
+    if (options.tree !== undefined) mirrorTree(union, options.tree);
+    return union;
   } catch (error) {
     store?.close();
     lower.close();
     throw error;
   }
+}
+
+function mirrorTree(union: Union, tree: string): void {
+  const mirror = new TreeMirror(union, tree);
+  union.store.onCommit = (changes) => mirror.apply(changes);
+  readTree(union, tree);
+  mirror.isReading = false;
 }
 
 function tracedNodes(

@@ -81,8 +81,9 @@ export class UnionFileSystem implements FileSystem {
 
   /** Writes down what only memory knows and closes everything, the lower layer included. */
   close(): void {
-    this.#union.store.close();
+    // First what others wait for who unmount the lower directories next.
     this.#union.lower.close();
+    this.#union.store.close();
   }
 
   init(_features: ReadonlySet<string>, notify: Notifier): void {

@@ -36,6 +36,8 @@ export interface UnionOptions {
   readonly takeover: boolean;
   /** The kernel gathers writes, and keeps their time. */
   readonly writeback: boolean;
+  /** The upper layer is kept as a tree, too (tree/tree-mirror.ts). */
+  readonly keepsTree: boolean;
 }
 
 /** Everything changes through the kernel alone, so it may keep what it knows. */
@@ -47,6 +49,7 @@ export class Union {
   readonly owner: Owner | undefined;
   readonly lowerTimeout: number;
   readonly writeback: boolean;
+  readonly keepsTree: boolean;
   /** From the start of the session on. */
   notify: Notifier | undefined;
   /** Inodes below this one may have been given out by an earlier server of the same mount. */
@@ -60,6 +63,7 @@ export class Union {
     this.owner = options.owner;
     this.lowerTimeout = options.lowerTimeout;
     this.writeback = options.writeback;
+    this.keepsTree = options.keepsTree;
     this.#inheritedBelow = options.takeover ? store.table.nextIno : 0;
   }
 

@@ -4,7 +4,7 @@
  */
 import { bind, check, syscall } from './libc.ts';
 import { allocate } from './memory.ts';
-import { AT_REMOVEDIR, O_CLOEXEC, O_NONBLOCK } from './open-flags.ts';
+import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_NONBLOCK } from './open-flags.ts';
 import { pathAddress, type PathLike } from './path.ts';
 
 const c = {
@@ -19,6 +19,7 @@ const c = {
   renameat2: bind('renameat2', 'int', ['int', 'pointer', 'int', 'pointer', 'u32']),
   readlinkat: bind('readlinkat', 'long', ['int', 'pointer', 'pointer', 'size']),
   futimens: bind('futimens', 'int', ['int', 'pointer']),
+  utimensat: bind('utimensat', 'int', ['int', 'pointer', 'pointer', 'int']),
 };
 
 /** The same number on every architecture, as all newer calls. */
@@ -100,6 +101,16 @@ const times = allocate(32);
 export function utimesFd(fd: number, atime: number, atimeNsec: number, mtime: number, mtimeNsec: number): number {
   fillTimes(atime, atimeNsec, mtime, mtimeNsec);
   return check(c.futimens(fd, times.address));
+}
+
+/** As `utimesFd`, of a path, not following a link. */
+export function utimesAt(
+  dirFd: number,
+  path: PathLike,
+  { atime, atimeNsec, mtime, mtimeNsec }: Record<'atime' | 'atimeNsec' | 'mtime' | 'mtimeNsec', number>,
+): number {
+  fillTimes(atime, atimeNsec, mtime, mtimeNsec);
+  return check(c.utimensat(dirFd, pathAddress(path), times.address, AT_SYMLINK_NOFOLLOW));
 }
 
 function fillTimes(atime: number, atimeNsec: number, mtime: number, mtimeNsec: number): void {

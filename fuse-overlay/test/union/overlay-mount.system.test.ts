@@ -36,8 +36,12 @@ test('mounts in the background, keeps what was written, ends with umount', () =>
     mount -o lowerdir=a:b,upperdir=up,workdir=work m
     cat m/d/both m/d/low; echo new > m/d/new; rm m/d/low; umount m
     mount -o lowerdir=a:b -o upperdir=up,workdir=work,suid,dev m
-    ls m/d; umount m; ls m b/d; find up ! -type f ! -type d`;
-  expect(run(script)).toEqual({ status: 0, output: 'top\nlow\nboth\nnew\nb/d:\nboth\nlow\n\nm:\n', errors: '' });
+    ls m/d; umount m; ls m b/d; find up -type f -printf '%P %s\n'; find up -type c -printf '%P\n'`;
+  expect(run(script)).toEqual({
+    status: 0,
+    output: 'top\nlow\nboth\nnew\nb/d:\nboth\nlow\n\nm:\nd/new 4\nd/low\n',
+    errors: '',
+  });
 });
 
 test('without an upper directory the mount is read-only', () => {
@@ -48,11 +52,31 @@ test('without an upper directory the mount is read-only', () => {
   expect(errors).toContain('Read-only file system');
 });
 
-test("another overlay's upper directory becomes a lower one", () => {
+test("another overlay's upper directory goes on as one", () => {
   const script = `${fill} mkdir up/d; echo upper > up/d/both; touch up/d/.wh.low
     mount -o lowerdir=a:b,upperdir=up,workdir=work m; cat m/d/both; ls m/d; echo more >> m/d/both; umount m
     cat up/d/both; mount -o lowerdir=a:b,upperdir=up,workdir=work m; cat m/d/both`;
-  expect(run(script)).toEqual({ status: 0, output: 'upper\nboth\nupper\nupper\nmore\n', errors: '' });
+  expect(run(script)).toEqual({ status: 0, output: 'upper\nboth\nupper\nmore\nupper\nmore\n', errors: '' });
+});
+
+test('without a work directory the upper one has a form of its own, in which directories move', () => {
+  const script = `${fill} mount -o lowerdir=a:b,upperdir=up m; stat -c %i m/d > ino; mv m/d m/moved; ls m/moved; stat -c %i m/moved | cmp - ino
+    umount m; mount -o lowerdir=a:b,upperdir=up m; ls m; stat -c %i m/moved | cmp - ino; umount m; find up ! -type f ! -type d`;
+  expect(run(script)).toEqual({ status: 0, output: 'both\nlow\nmoved\nwith,comma\n', errors: '' });
+});
+
+test('what is changed is seen in the upper directory at once, whiteouts and opaque directories too', () => {
+  const script = `${fill} mount -o lowerdir=b,upperdir=up,workdir=work m
+    chmod 600 m/d/low; cat up/d/low; stat -c %a up/d/low; rm -r m/d; stat -c %F up/d; mkdir m/d; ls -A m/d; find up -printf '%P\\n' | sort
+    (mv m/with,comma m/d/) && ls up/d; umount m`;
+  const output = 'low\n600\ncharacter special file\n\nd\nd/.wh..wh..opq\nwith,comma\n';
+  expect(run(script)).toEqual({ status: 0, output, errors: '' });
+});
+
+test('static_nlink and noxattrs, as fuse-overlayfs has them', () => {
+  const script = `${fill} mkdir b/d/sub; mount -o static_nlink,noxattrs=1,lowerdir=b,upperdir=up,workdir=work m
+    stat -c %h m/d; python3 -c 'import os; os.setxattr("m/d/low", "user.x", b"")' 2>&1 | grep -o 'not supported'`;
+  expect(run(script)).toEqual({ status: 0, output: '1\nnot supported\n', errors: '' });
 });
 
 test('owners and quota', () => {

@@ -102,7 +102,8 @@ export function openForChange(union: Union, inode: Inode, keep: number, isRemova
   return fd;
 }
 
-function copyFromLower(union: Union, inode: Inode, to: number, size: number): void {
+/** Throws an errno. */
+export function copyFromLower(union: Union, inode: Inode, to: number, size: number): void {
   const blocks = Math.ceil(size / 4096) * 8;
   if (!union.store.quota.hasBlocks(Math.min(blocks, inode.blocks || blocks))) throw noSpace(inode);
   const node = union.lower.node(inode.ino);

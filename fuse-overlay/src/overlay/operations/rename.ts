@@ -1,5 +1,5 @@
 /** RENAME and RENAME2: one transaction of names, link counts and times, whatever is renamed over or exchanged. */
-import { FileType } from '../../server/attributes.ts';
+import { Attributes, FileType } from '../../server/attributes.ts';
 import type { Request } from '../../server/file-system.ts';
 import type { Name } from '../../server/name.ts';
 import { errno } from '../../sys/errors.ts';
@@ -37,6 +37,8 @@ export function rename(
   if (replaced === 0 && flags & RENAME_EXCHANGE) return -errno.ENOENT;
   // rename(2): two names of one file stay as they are.
   if (source === replaced) return 0;
+  const exchanged = flags & RENAME_EXCHANGE ? replaced : 0;
+  if (union.keepsTree && (isLowerDirectory(union, source) || isLowerDirectory(union, exchanged))) return -errno.EXDEV;
   const from = { directory: union.copyUp(parent), name };
   const to = { directory: union.copyUp(newParent), name: newName };
   const moved = union.copyUp(source);
@@ -102,6 +104,16 @@ function touchBoth(
 ): Change[] {
   if (from === to) return [union.touch(from, isExchange ? 0 : -returned)];
   return [union.touch(from, isExchange ? returned - moved : -moved), union.touch(to, moved - returned)];
+}
+
+function isLowerDirectory(union: Union, ino: number): boolean {
+  const attributes = new Attributes();
+  return (
+    ino > 0 &&
+    union.isLower(ino) &&
+    union.getattr(ino, attributes) === 0 &&
+    (attributes.mode & FileType.mask) === FileType.directory
+  );
 }
 
 function isDirectory(inode: Inode | undefined): number {

@@ -4,7 +4,7 @@
  */
 import { errno } from '../../sys/errors.ts';
 import { readDirectory } from '../../sys/directory.ts';
-import { close, mkdirAt, openAt, unlinkAt } from '../../sys/files.ts';
+import { close, linkAt, mkdirAt, openAt, unlinkAt } from '../../sys/files.ts';
 import { fsync } from '../../sys/io.ts';
 import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, O_TRUNC } from '../../sys/open-flags.ts';
 import { statAt, statFd, type FileStat } from '../../sys/stat.ts';
@@ -59,6 +59,18 @@ export class DataFiles {
     if (fd < 0) return fd;
     this.#synced.delete(folderOf(ino));
     return this.#keep(ino, fd);
+  }
+
+  /** Another name for the inode's file, anywhere on this file system. Throws a system error. */
+  link(ino: number, path: Buffer): void {
+    checked(linkAt(this.#dirFd, pathOf(ino), AT_FDCWD, path), 'link', `link to ${String(path)}`, String(path));
+  }
+
+  /** As the inode's file one that there is, by another name of its own. Throws a system error. */
+  adopt(ino: number, path: Buffer): void {
+    mkdirAt(this.#dirFd, folderOf(ino), 0o700);
+    this.#synced.clear();
+    checked(linkAt(AT_FDCWD, path, this.#dirFd, pathOf(ino)), 'link', `link from ${String(path)}`, String(path));
   }
 
   remove(ino: number): number {

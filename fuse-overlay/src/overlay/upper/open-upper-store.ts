@@ -1,5 +1,5 @@
 /** Opening an upper layer: who may, what the last server left, and what has to be tidied up after it. */
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errno, systemError } from '../../sys/errors.ts';
 import { tryLock } from '../../sys/lock.ts';
@@ -18,6 +18,8 @@ export interface UpperStoreOptions {
   readonly takeover: boolean;
   /** A look at the layer as it is, also while another process serves it: no lock, no change. */
   readonly readOnly: boolean;
+  /** Something else lasts: what lies in the folder is removed at the start, and what was made at the end. */
+  readonly temporary: boolean;
 }
 
 /**
@@ -40,10 +42,12 @@ export function openUpperStore(dir: string, options: UpperStoreOptions): UpperSt
   const lockFd = takeLock(dir);
   let journal: Journal | undefined;
   try {
+    if (options.temporary) removeContents(dir);
     journal = Journal.open(path, apply, () => [{ kind: 'opened', boot, lower: options.lower }]);
     checkLower(dir, table.lower, options.lower);
     const isInOrder = table.closed && table.boot === boot;
-    const store = new UpperStore(dir, table, { journal, lockFd }, table.boot !== boot);
+    const remove = options.temporary ? () => removeContents(dir) : undefined;
+    const store = new UpperStore(dir, table, { journal, lockFd, ...(remove && { remove }) }, table.boot !== boot);
     tidyUp(store, boot, isInOrder, options);
     return store;
   } catch (error) {
@@ -51,6 +55,11 @@ export function openUpperStore(dir: string, options: UpperStoreOptions): UpperSt
     closeSync(lockFd);
     throw error;
   }
+}
+
+/** All but the lock, which whoever comes next waits for. */
+function removeContents(dir: string): void {
+  for (const name of ['journal', 'data', 'reserve', 'seen']) rmSync(join(dir, name), { recursive: true, force: true });
 }
 
 /** Drops what has no name any more and sweeps up strays, unless a mount goes on in which they may be open. */

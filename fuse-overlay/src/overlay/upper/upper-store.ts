@@ -34,6 +34,8 @@ export interface Writing {
   readonly journal: Journal;
   /** Holds the folder's lock. */
   readonly lockFd: number;
+  /** Called at the end, while the folder is locked. */
+  readonly remove?: () => void;
 }
 
 /** Journaling the removal of an inode takes about this many bytes; the reserve has them for each, within its bounds. */
@@ -53,10 +55,13 @@ export class UpperStore {
   readonly quota = new Quota();
   /** The machine was started anew, and the last server did not end in good order: what was not synced may be lost. */
   readonly crashed: boolean;
+  /** Told of what was made, right after it. */
+  onCommit: ((changes: readonly Change[]) => void) | undefined;
   /** Undefined where the layer is only looked at. */
   readonly #journal: Journal | undefined;
   readonly #reserve: Reserve | undefined;
   readonly #lockFd: number | undefined;
+  readonly #remove: (() => void) | undefined;
   readonly #syncFirst = new Set<number>();
   readonly #stat = new FileStat();
   #snapshotAt = Infinity;
@@ -67,6 +72,7 @@ export class UpperStore {
     this.table = table;
     this.#journal = writing?.journal;
     this.#lockFd = writing?.lockFd;
+    this.#remove = writing?.remove;
     this.#reserve = writing && new Reserve(join(dir, 'reserve'));
     if (writing) this.#snapshotAt = Math.max(snapshotFloor, writing.journal.length * 2);
     this.crashed = rebooted && !table.closed;
@@ -95,6 +101,7 @@ export class UpperStore {
       this.#journal.append(changes);
     }
     for (const change of changes) this.table.apply(change);
+    this.onCommit?.(changes);
     if (this.#journal.length > this.#snapshotAt) this.#snapshot(this.#journal);
   }
 
@@ -173,6 +180,7 @@ export class UpperStore {
     this.#journal?.close();
     this.#reserve?.close();
     this.files.close();
+    this.#remove?.();
     if (this.#lockFd !== undefined) closeSync(this.#lockFd);
   }
 
