@@ -16,6 +16,7 @@
 export { EPOLL, EventLoop } from './host/event-loop.ts';
 export type { Watch } from './host/event-loop.ts';
 export { Gateway } from './host/gateway.ts';
+export type { FlowInfo } from './host/flow-list.ts';
 export type {
   GatewayLimits,
   GatewayOptions,

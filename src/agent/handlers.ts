@@ -16,6 +16,7 @@ import {
   removeNetwork,
   renameContainer,
   limitTraffic,
+  networkFlows,
 } from '../engine/networks.ts';
 import { pauseContainer, unpauseContainer } from '../engine/pause.ts';
 import { removeContainer } from '../engine/remove.ts';
@@ -165,6 +166,10 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   async disconnectNetwork(context, { network, container, force }, connection) {
     await disconnectNetwork(context, network, container, force);
     connection.say({ result: {} });
+  },
+
+  async networkFlows(context, _params, connection) {
+    connection.say({ result: { networks: await networkFlows(context) } });
   },
 
   async limitTraffic(context, { container, changes }, connection) {

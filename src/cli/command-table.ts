@@ -209,6 +209,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
         () => import('./commands/network-audit.ts'),
       ),
       ls: entry('List networks', () => import('./commands/network-ls.ts')),
+      top: entry('Show the connections and counters of networks', () => import('./commands/network-top.ts')),
       prune: entry('Remove all unused networks', () => import('./commands/network-prune.ts')),
       rm: entry('Remove one or more networks', () => import('./commands/network-rm.ts')),
     },

@@ -12,6 +12,7 @@ import { type EngineContext, saveConfig, saveState } from './context.ts';
 import { checkName } from './create.ts';
 import { EngineError } from './engine-error.ts';
 import { findNetwork } from './inspect-networks.ts';
+import type { NetworkFlows } from './requests.ts';
 import { asEngineError } from './network-failure.ts';
 import { endpointOf, endpointState, findDriver, writeEtcFile } from './networking.ts';
 
@@ -230,6 +231,16 @@ export async function limitTraffic(context: EngineContext, nameOrId: string, cha
     saveConfig(folder, { ...config, traffic });
     for (const { network } of attachments) await (await findDriver(context, network)).change(id, { traffic });
   });
+}
+
+/** What flows through the networks that are in use. */
+export async function networkFlows(context: EngineContext): Promise<NetworkFlows[]> {
+  const networks = await context.networks();
+  return [...(await networks.flows())].map(([network, { flows, stats }]) => ({
+    network,
+    flows,
+    stats: Object.values(stats),
+  }));
 }
 
 function readOrThrow(context: EngineContext, id: string): Container {

@@ -1,5 +1,6 @@
 /** What the agent is asked to do. One JSON line each way over its socket; containers are named as users name them. */
 import type { TrafficRules } from '../base/traffic.ts';
+import type { ContainerFlow, ProcessStatus } from '../network/process/protocol.ts';
 import type { NetworkRequest } from '../network/create-network.ts';
 import type { BootResult } from './boot.ts';
 import type { StepRequest } from './build-step.ts';
@@ -55,11 +56,19 @@ export interface Requests {
   removeNetwork: { params: { name: string; force: boolean }; result: object };
   connectNetwork: { params: { container: string; attachment: NetworkAttachment }; result: object };
   disconnectNetwork: { params: { network: string; container: string; force: boolean }; result: object };
+  networkFlows: { params: object; result: { networks: readonly NetworkFlows[] } };
   limitTraffic: { params: { container: string; changes: TrafficRules }; result: object };
   /** Ends the mount of an image that has been removed. */
   forgetImage: { params: { manifest: string }; result: object };
   /** What the agent says of itself. */
   status: { params: object; result: { pid: number; version: string; running: number } };
+}
+
+/** What flows through a network now, and its counters (of each TAP). */
+export interface NetworkFlows {
+  readonly network: string;
+  readonly flows: readonly ContainerFlow[];
+  readonly stats: readonly ProcessStatus['stats'][string][];
 }
 
 export interface Started {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../base/error-code.ts';
 import type { BoundPort } from './port-mapping.ts';
 import type { NetworkProcessClient } from './process/client.ts';
-import type { ProcessEndpoint } from './process/protocol.ts';
+import type { Methods, ProcessEndpoint } from './process/protocol.ts';
 
 export interface NetworkServiceOptions {
   /** Finds the process if it runs. */
@@ -58,6 +58,17 @@ export class NetworkService {
     const changed = { ...endpoint, ports };
     this.#endpoints.set(endpoint.container, changed);
     await this.#withClient((client) => client.call('update', { endpoint: changed }));
+  }
+
+  /** What flows through it; undefined where nothing serves the network. Starts no process for that. */
+  async flows(): Promise<Methods['flows']['result'] | undefined> {
+    try {
+      const client = await this.#client;
+      return await client?.call('flows', {});
+    } catch (error) {
+      if (errorCode(error) !== 'ECONNRESET') throw error;
+      return undefined;
+    }
   }
 
   /** Ends the process: the network is removed. */

@@ -25,6 +25,7 @@ import { NetworkService } from './network-service.ts';
 import { holderTun, keptTun } from './network-tun.ts';
 import { hostDriver, noneDriver } from './plain-drivers.ts';
 import type { NetworkProcessClient } from './process/client.ts';
+import type { Methods } from './process/protocol.ts';
 import { ensureNetworkProcess, findNetworkProcess, type ProcessStart } from './process/start.ts';
 import { type NetworkRecord, NetworkRecords } from './records.ts';
 import { defaultNetwork, predefinedId } from './stored-networks.ts';
@@ -89,6 +90,16 @@ export class Networks implements AsyncDisposable {
     });
     this.#records.saveNetwork(record);
     return record;
+  }
+
+  /** What flows through each network that is in use, by its name. */
+  async flows(): Promise<Map<string, Methods['flows']['result']>> {
+    const found = new Map<string, Methods['flows']['result']>();
+    for (const [name, { bridge }] of this.#opened) {
+      const flows = await bridge?.service.flows();
+      if (flows !== undefined) found.set(name, flows);
+    }
+    return found;
   }
 
   /** Removes a network that no container is attached to, with all that serves it. */

@@ -4,9 +4,10 @@
  *
  * Runs as: user, nosub
  */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -222,6 +223,58 @@ describe('network capture', () => {
     await bed.box.ok('kill pinged');
     expect((await lasting.result).status).toBe(0);
     expect((await bed.box.trun('network capture -w /dev/null pinged')).stderr).toMatch(/is not running/);
+  });
+});
+
+describe('network top', () => {
+  test('shows connections of both directions with what has gone through them', async () => {
+    // A server of a container that answers after a line, and holds on.
+    await detached(
+      'listening',
+      ['-p', '127.0.0.1::7000'],
+      'nc -l -p 7000 -e sh -c "read line; printf 12345; sleep 1000"',
+    );
+    const published = Number((await bed.box.ok('port listening 7000')).split(':').at(-1));
+    const inward = await waitFor('an answer', async () => {
+      const socket = connect(published, '127.0.0.1');
+      socket.on('error', () => undefined);
+      socket.write('a line\n');
+      const answer = await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+      return answer[0] instanceof Buffer ? socket : undefined;
+    });
+    onTestFinished(() => void inward.destroy());
+    const holding = createTcpServer((socket) => socket.on('error', () => undefined));
+    await new Promise<void>((resolve) => holding.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void holding.close());
+    const target = (holding.address() as AddressInfo).port;
+    const script = `(printf 0123456789; sleep 1000) | nc ${host} ${target}`;
+    await detached('calling', [], script);
+    interface Shown {
+      readonly Container: string;
+      readonly Direction: string;
+      readonly State: string;
+      readonly Peer: string;
+      readonly SentBytes: number;
+      readonly ReceivedBytes: number;
+    }
+    const rows = await waitFor('both connections', async () => {
+      const lines = (await bed.box.ok('network top --no-stream --format json')).split('\n');
+      const shown = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Shown);
+      const found = shown.filter(({ State, SentBytes }) => State === 'ESTABLISHED' && SentBytes > 0);
+      return found.length >= 2 ? found : undefined;
+    });
+    expect(rows.find(({ Container }) => Container === 'listening')).toMatchObject({
+      Direction: '<-',
+      SentBytes: 5,
+      ReceivedBytes: 7,
+    });
+    const calling = rows.find(({ Container }) => Container === 'calling');
+    expect(calling).toMatchObject({ Direction: '->', SentBytes: 10, ReceivedBytes: 0 });
+    expect(calling?.Peer).toMatch(new RegExp(`:${target}$`));
+    const printed = await bed.box.ok('network top --no-stream calling');
+    expect(printed).toMatch(/^bridge: .* from, .* to containers, tcp \d+ /);
+    expect(printed).toMatch(/^NETWORK +CONTAINER +PROTO/m);
+    expect(printed).not.toContain('listening');
   });
 });
 

@@ -20,6 +20,7 @@ import { EPOLL } from './event-loop.ts';
 import type { EventLoop, Watch } from './event-loop.ts';
 import type { HostTrouble } from './host-trouble.ts';
 import type { Translation } from './translation.ts';
+import type { FlowInfo } from './flow-list.ts';
 import { reportDatagramError } from './report-datagram-error.ts';
 
 /** RFC 4787, REQ-5: two minutes at least. */
@@ -55,6 +56,11 @@ export class UdpForwarder {
 
   get size(): number {
     return this.#flows.size;
+  }
+
+  /** Each flow by its destinations; bytes are those of the flow, at its first. */
+  *list(): Generator<FlowInfo> {
+    for (const flow of this.#flows.values()) yield* flow.describe();
   }
 
   /** Takes a datagram whose payload is [start, end) of the packet's buffer. */
@@ -109,6 +115,7 @@ export class UdpForwarder {
 }
 
 class UdpFlow {
+  readonly bytes = { fromContainer: 0, toContainer: 0 };
   usedAt: number;
   readonly container: Endpoint;
   readonly #context: UdpContext;
@@ -147,6 +154,7 @@ class UdpFlow {
       this.#context.stack.icmp.rejectProhibited(packet);
       return;
     }
+    this.bytes.fromContainer += end - start;
     let sent = sendTo(this.#fd, packet.bytes, start, end - start, peer.outside);
     // An error about an earlier datagram is reported by the next call, which then did nothing.
     if (sent < 0 && sent !== -ERRNO.EAGAIN) {
@@ -157,6 +165,24 @@ class UdpFlow {
     this.#takeErrors();
     if (sent === -ERRNO.ENETUNREACH || sent === -ERRNO.EHOSTUNREACH) this.#context.stack.icmp.rejectHost(packet);
     else if (sent !== -ERRNO.ECONNREFUSED) this.#context.trouble.report('sendto', -sent);
+  }
+
+  *describe(): Generator<FlowInfo> {
+    let { fromContainer, toContainer } = this.bytes;
+    for (const { path, outside } of this.#peers.values()) {
+      yield {
+        protocol: 'udp',
+        container: this.container.address.toString(),
+        containerPort: this.container.port,
+        peer: path.local.toString(),
+        peerPort: outside.port,
+        state: '',
+        isInward: false,
+        fromContainer,
+        toContainer,
+      };
+      fromContainer = toContainer = 0;
+    }
   }
 
   close(): void {
@@ -199,6 +225,7 @@ class UdpFlow {
       if (!peer) continue;
       this.usedAt = loop.timers.now;
       this.#counters.toContainers++;
+      this.bytes.toContainer += length;
       udp.sendInPlace(peer.path, peer.outside.port, port, length);
     }
   }

@@ -33,6 +33,7 @@ import type {
   PublishedPort,
   Question,
 } from './gateway-options.ts';
+import type { FlowInfo } from './flow-list.ts';
 import { HostTrouble } from './host-trouble.ts';
 import { TcpPublisher } from './publish-tcp.ts';
 import type { PublishContext } from './publish-tcp.ts';
@@ -192,6 +193,18 @@ export class Gateway {
     this.#lines.limit(macOf(mac), limits);
   }
 
+  /** The flows that are open now, at most `limit` of them. */
+  flows(limit: number): FlowInfo[] {
+    const found: FlowInfo[] = [];
+    for (const list of [this.#tcpFlows(), this.#udp.list(), this.#published.list()]) {
+      for (const flow of list) {
+        if (found.length >= limit) return found;
+        found.push(flow);
+      }
+    }
+    return found;
+  }
+
   stats(): GatewayStats {
     const { tcp, icmp, drops } = this.#stack;
     return {
@@ -221,6 +234,22 @@ export class Gateway {
     this.#udp.forget(address);
     this.#published.forget(address);
     this.#ping.forget(address);
+  }
+
+  *#tcpFlows(): Generator<FlowInfo> {
+    for (const connection of this.#stack.tcp.connections) {
+      yield {
+        protocol: 'tcp',
+        container: connection.remote.toString(),
+        containerPort: connection.remotePort,
+        peer: connection.local.toString(),
+        peerPort: connection.localPort,
+        state: connection.state,
+        isInward: connection.active,
+        fromContainer: connection.receiver.receivedBytes,
+        toContainer: connection.sender.acknowledgedBytes,
+      };
+    }
   }
 
   #receive(): void {

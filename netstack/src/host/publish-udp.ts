@@ -14,6 +14,7 @@ import { SOCKET_OPTION, bindSocket, localEndpoint, setOption, udpSocket } from '
 import type { Endpoint } from '../sys/socket.ts';
 import type { Watch } from './event-loop.ts';
 import type { PublishContext } from './publish-tcp.ts';
+import type { FlowInfo } from './flow-list.ts';
 import { FlowTable } from '../stack/flow-table.ts';
 
 const IDLE_MS = 120_000;
@@ -35,6 +36,21 @@ export class PublishedFlows {
 
   get size(): number {
     return this.#order.size;
+  }
+
+  *list(): Generator<FlowInfo> {
+    for (const { local, localPort, remote, remotePort, bytes } of this.#order) {
+      yield {
+        protocol: 'udp',
+        container: remote.toString(),
+        containerPort: remotePort,
+        peer: local.toString(),
+        peerPort: localPort,
+        state: '',
+        isInward: true,
+        ...bytes,
+      };
+    }
   }
 
   /** Sends a datagram of a container to its peer, if it answers one; returns whether it did. */
@@ -132,6 +148,7 @@ export class UdpPublisher {
       flow.repliesFrom = datagram.to;
       flow.usedAt = loop.timers.now;
       this.#counters.toContainers++;
+      flow.bytes.toContainer += datagram.length;
       stack.udp.sendInPlace(flow.path, flow.localPort, flow.remotePort, datagram.length);
     }
   }
@@ -154,6 +171,7 @@ export class UdpPublisher {
 }
 
 class PublishedFlow implements Flow {
+  readonly bytes = { fromContainer: 0, toContainer: 0 };
   readonly path: Path;
   readonly localPort: number;
   readonly remotePort: number;
@@ -196,6 +214,7 @@ class PublishedFlow implements Flow {
 
   answer(bytes: Uint8Array, start: number, length: number): void {
     this.usedAt = this.#context.loop.timers.now;
+    this.bytes.fromContainer += length;
     sendDatagram(this.#fd, bytes, start, length, this.#peer, this.repliesFrom);
   }
 

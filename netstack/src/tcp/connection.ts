@@ -40,6 +40,8 @@ export class Connection implements Flow {
   readonly sender: Sender;
   readonly receiver: Receiver;
   readonly timers: ConnectionTimers;
+  /** We opened it. */
+  readonly active: boolean;
   app: StreamApplication;
   state: State;
   /** Agreed in the handshake. */
@@ -68,6 +70,7 @@ export class Connection implements Flow {
     this.localPort = localPort;
     this.remotePort = remotePort;
     this.app = app;
+    this.active = active;
     this.state = active ? 'SYN-SENT' : 'LISTEN';
     this.timestamps = layer.limits.timestamps;
     this.sack = layer.limits.sack;

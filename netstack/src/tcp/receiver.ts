@@ -29,6 +29,8 @@ const EARLY_BYTES = 262_144;
 export class Receiver {
   /** RCV.NXT. */
   next = 0;
+  /** Bytes of payload that came in order. */
+  receivedBytes = 0;
   /** The right edge of the window as the peer knows it. */
   edge = 0;
   /** RCV.NXT as the peer was last told: Last.ACK.sent of RFC 7323. */
@@ -163,6 +165,7 @@ export class Receiver {
   #inOrder(bytes: Uint8Array, start: number, length: number): void {
     const accepted = this.#hand(bytes, start, length);
     this.next = advance(this.next, accepted);
+    this.receivedBytes += accepted;
     this.unacknowledged += accepted;
     if (accepted < length) return;
     const { layer } = this.#connection;
@@ -173,6 +176,7 @@ export class Receiver {
     for (let chunk = this.outOfOrder.take(this.next); chunk !== undefined; chunk = this.outOfOrder.take(this.next)) {
       const taken = this.#hand(chunk, 0, chunk.length);
       this.next = advance(this.next, taken);
+      this.receivedBytes += taken;
       this.unacknowledged += taken;
       if (taken < chunk.length) break;
     }

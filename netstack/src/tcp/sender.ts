@@ -22,6 +22,8 @@ const MAX_JOINED = 65_535 - 80;
 export class Sender {
   /** SND.UNA and SND.NXT. A lost segment is sent again without moving SND.NXT back. */
   una: number;
+  /** Bytes of payload that the peer has. */
+  acknowledgedBytes = 0;
   next: number;
   /** SND.WND in bytes, the largest seen, and the segment that it came from (SND.WL1, SND.WL2). */
   window = 0;
@@ -96,6 +98,7 @@ export class Sender {
       this.#measure(segment, acknowledgment);
       this.recovery.advanced(count, inFlight);
       this.#connection.timers.restartRetransmission();
+      this.acknowledgedBytes += count - finTaken;
       if (count > finTaken) this.#connection.app.acknowledged(count - finTaken);
     } else if (this.inFlight > 0 && (news || (segment.length === 0 && !windowChanged))) {
       this.recovery.duplicate();

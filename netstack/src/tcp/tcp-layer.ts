@@ -68,6 +68,11 @@ export class TcpLayer {
     this.#flows = new FlowTable(stack.hash);
   }
 
+  /** All connections, those in TIME-WAIT included. */
+  get connections(): Iterable<Connection> {
+    return this.#flows;
+  }
+
   get output(): Frame {
     return this.#stack.output;
   }

@@ -14,6 +14,7 @@ const handlers: Handlers = {
     return { ports: [] };
   },
   update: () => ({}),
+  flows: () => ({ flows: [], stats: {} }),
   remove: () => ({}),
   synchronize: ({ endpoints }) => {
     seen.push(endpoints);

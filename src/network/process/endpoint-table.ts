@@ -109,6 +109,13 @@ export class EndpointTable {
     return this.#names.resolve(question, from);
   }
 
+  /** The container that has the address; empty where none has. */
+  containerOf(address: string): string {
+    for (const { endpoint } of this.#served.values())
+      if (endpoint.address === address || endpoint.address6 === address) return endpoint.container;
+    return '';
+  }
+
   status(): ProcessStatus['endpoints'] {
     return [...this.#served.values()].map((served) => ({
       container: served.endpoint.container,

@@ -1,6 +1,14 @@
 /** netstack's gateways of one network: one behind the TAP that all containers share, or one behind each container's own. */
 import { closeSync } from 'node:fs';
-import { attachTap, type EventLoop, Gateway, type GatewayOptions, hostResolvers, takeFd } from 'netstack';
+import {
+  attachTap,
+  type EventLoop,
+  type FlowInfo,
+  Gateway,
+  type GatewayOptions,
+  hostResolvers,
+  takeFd,
+} from 'netstack';
 import { type ProcessConfig, type ProcessEndpoint, processFds } from './protocol.ts';
 
 /** What endpoints need of a gateway. */
@@ -16,7 +24,11 @@ export interface Gateways {
   open(endpoint: ProcessEndpoint): Opened;
   /** Counters of each gateway, by the name of its TAP. */
   stats(): Record<string, ReturnType<Gateway['stats']>>;
+  flows(): FlowInfo[];
 }
+
+/** What is told of at once: an answer's line is bounded. */
+const maxFlows = 20_000;
 
 type Settings = Pick<GatewayOptions, 'names' | 'log' | 'dns' | 'admits'>;
 
@@ -43,7 +55,11 @@ export function openGateways(loop: EventLoop, config: ProcessConfig, settings: S
 }
 
 function sharedGateway(gateway: Gateway, name: string): Gateways {
-  return { open: () => ({ gateway, close: () => undefined }), stats: () => ({ [name]: gateway.stats() }) };
+  return {
+    open: () => ({ gateway, close: () => undefined }),
+    stats: () => ({ [name]: gateway.stats() }),
+    flows: () => gateway.flows(maxFlows),
+  };
 }
 
 function ownGateways(create: (fd: number, name: string) => Gateway): Gateways {
@@ -69,5 +85,6 @@ function ownGateways(create: (fd: number, name: string) => Gateway): Gateways {
       }
     },
     stats: () => Object.fromEntries([...open].map(([name, gateway]) => [name, gateway.stats()])),
+    flows: () => [...open.values()].flatMap((gateway) => gateway.flows(maxFlows)),
   };
 }

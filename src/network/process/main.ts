@@ -104,6 +104,14 @@ function main(config: ProcessConfig): void {
         endpoints.synchronize(params.endpoints);
         return {};
       }),
+      flows: () => ({
+        flows: gateways.flows().map(({ container: address, ...flow }) => ({
+          ...flow,
+          address,
+          container: endpoints.containerOf(address),
+        })),
+        stats: gateways.stats(),
+      }),
       status: () => ({ pid: process.pid, endpoints: endpoints.status(), stats: gateways.stats() }),
       leave: () => {
         loop.schedule(0, leave);

@@ -2,6 +2,7 @@
  * What the network process and its clients say to each other over its unix socket: JSON lines. Each request has an `id`,
  * and is answered by one reply with the same.
  */
+import type { FlowInfo, GatewayStats } from 'netstack';
 import type { TrafficRules } from '../../base/traffic.ts';
 import type { BoundPort, PortMapping } from '../port-mapping.ts';
 
@@ -76,6 +77,8 @@ export interface Methods {
    * for some seconds.
    */
   synchronize: { params: { endpoints: ProcessEndpoint[] }; result: Record<string, never> };
+  /** The flows that are open now. */
+  flows: { params: Record<string, never>; result: { flows: ContainerFlow[]; stats: ProcessStatus['stats'] } };
   status: { params: Record<string, never>; result: ProcessStatus };
   /** Ends the process. */
   leave: { params: Record<string, never>; result: Record<string, never> };
@@ -83,11 +86,14 @@ export interface Methods {
 
 export type Method = keyof Methods;
 
+/** A flow and the container it is of; empty where that has just gone. */
+export type ContainerFlow = Omit<FlowInfo, 'container'> & { readonly container: string; readonly address: string };
+
 export interface ProcessStatus {
   readonly pid: number;
   readonly endpoints: readonly { container: string; address: string; ports: readonly BoundPort[]; pending: number }[];
-  /** netstack's counters. */
-  readonly stats: unknown;
+  /** netstack's counters, of each TAP. */
+  readonly stats: Readonly<Record<string, GatewayStats>>;
 }
 
 /** Why a request was refused. `port` says which one could not be bound. */
