@@ -25,7 +25,7 @@ const ratios: readonly Ratio[] = [
   { of: 'kernel writable', to: 'kernel overlay', limit: ({ name }) => (/fresh|cold/.test(name) ? 2 : 1.2) },
 ];
 
-/** Markdown. A ratio above what it is meant to be is bold. */
+/** Markdown; in parentheses the same of CPU seconds. A ratio above what it is meant to be is bold. */
 export function table(rows: readonly Row[], columns: readonly string[], samples: Samples): string {
   const shown = ratios.filter(({ of, to }) => columns.includes(of) && columns.includes(to));
   const header = ['row', ...columns, ...shown.map(({ of, to }) => `${of} / ${to}`)];
@@ -41,10 +41,7 @@ export function table(rows: readonly Row[], columns: readonly string[], samples:
 }
 
 function cell(samples: readonly Sample[] | undefined): string {
-  if (samples === undefined) return '-';
-  const wall = median(samples.map((sample) => sample.wall));
-  const cpu = median(samples.map(({ client, server }) => client + server));
-  return `${wall.toFixed(3)} (${cpu.toFixed(2)})`;
+  return samples === undefined ? '-' : `${wallOf(samples).toFixed(3)} (${cpuOf(samples).toFixed(2)})`;
 }
 
 function ratioCell(
@@ -54,12 +51,21 @@ function ratioCell(
 ): string {
   const [ours, theirs] = [cells?.get(of), cells?.get(to)];
   if (!ours || !theirs) return '-';
-  const value = median(ours.map(({ wall }) => wall)) / median(theirs.map(({ wall }) => wall));
+  const value = wallOf(ours) / wallOf(theirs);
   const most = limit(row);
-  return most !== undefined && value > most ? `**${value.toFixed(2)}**` : value.toFixed(2);
+  const text = value.toFixed(2);
+  return `${most !== undefined && value > most ? `**${text}**` : text} (${(cpuOf(ours) / cpuOf(theirs)).toFixed(2)})`;
 }
 
-export function median(values: readonly number[]): number {
+function wallOf(samples: readonly Sample[]): number {
+  return median(samples.map(({ wall }) => wall));
+}
+
+function cpuOf(samples: readonly Sample[]): number {
+  return median(samples.map(({ client, server }) => client + server));
+}
+
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }

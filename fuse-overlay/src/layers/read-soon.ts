@@ -27,8 +27,8 @@ export function readSoon(fd: number, address: number, length: number, offset: nu
   return NOT_YET;
 }
 
-/** From this length on a read leaves the copying to the server, which may not need to. */
-const longRead = 16384;
+/** From this length on `replyFromFile` leaves the copying to the server, which may not need to. */
+export const longRead = 16384;
 
 /** Answers a READ from a file of `size` bytes: the number of bytes, `NOT_YET`, or a negative errno. */
 export function replyFromFile(fd: number, size: number, offset: number, out: ReadRoom, attempt: number): number {

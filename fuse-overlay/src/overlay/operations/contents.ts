@@ -1,5 +1,5 @@
 /** READ and WRITE, and the copy-up of contents before the first write. */
-import { replyFromFile } from '../../layers/read-soon.ts';
+import { longRead, readSoon, replyFromFile } from '../../layers/read-soon.ts';
 import type { Bytes, ReadRoom, Request } from '../../server/file-system.ts';
 import { FUSE_WRITE_CACHE, FUSE_WRITE_KILL_SUIDGID } from '../../protocol/flags.ts';
 import { errno, systemError } from '../../sys/errors.ts';
@@ -22,6 +22,8 @@ export function read(union: Union, request: Request, ino: number, offset: number
   if (!inDataFile(inode)) return 0;
   const fd = union.store.files.fd(ino);
   if (fd < 0) return fd;
+  // The size costs a system call where it is not known; a short read finds the end of the file as it comes.
+  if (out.length < longRead) return readSoon(fd, out.address, out.length, offset, request.attempt);
   union.store.settle(inode);
   return replyFromFile(fd, inode.size, offset, out, request.attempt);
 }
@@ -78,8 +80,8 @@ export function openForChange(union: Union, inode: Inode, keep: number, isRemova
   const { store } = union;
   const { ino } = inode;
   if (inDataFile(inode)) {
-    // Before `changing` says that the data file knows better.
-    store.settle(inode);
+    // Before `changing` says that the data file knows better; and for a quota, which counts what the last write really took.
+    if (!inode.changing || inode.staleTimes || store.quota.maxBlocks !== Infinity) store.settle(inode);
     if (!inode.changing) store.commit([{ kind: 'data', ino, data: inode.data }], isRemoval);
     return store.files.fd(ino);
   }
