@@ -9,10 +9,19 @@
  * system, a project for `npm ci`. The work directory is made in TMPDIR.
  *
  * Columns are interleaved, round by round; the servers are processes that live as long as the bench. The table says the medians
- * of wall seconds, in parentheses CPU seconds of client and server together; `--out` writes it to a file, too.
+ * of wall seconds, in parentheses CPU seconds of client and server together; `--out` writes it into a page, too (docs/file-system-bench.md).
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -64,17 +73,29 @@ async function main(): Promise<void> {
       values.columns === undefined ? !extra : wanted(values.columns, name),
     );
     const shownRows = rows.filter((row) => wanted(values.rows, row.name) && canRun(row, work));
-    const samples = await measure(shownColumns, shownRows, work);
     const names = shownColumns.map(({ name }) => name);
-    const text = table(shownRows, names, samples);
-    const memory = `Private memory after that: image server ${servers.images.memory.toFixed(1)} MB, server of writable layers ${servers.writable.memory.toFixed(1)} MB.\n`;
-    process.stdout.write(`${text}\n${memory}`);
-    if (values.out !== undefined) writeFileSync(values.out, `${text}\n${memory}`);
+    let text = '';
+    for await (const samples of measure(shownColumns, shownRows, work)) {
+      const [images, writable] = [servers.images, servers.writable].map(({ memory }) => memory.toFixed(1));
+      text =
+        `${table(shownRows, names, samples)}\n` +
+        `Private memory after that: image server ${images} MB, server of writable layers ${writable} MB.\n`;
+      // After each round, for one may get tired of waiting for the last.
+      if (values.out !== undefined) writeTable(values.out, text);
+    }
+    process.stdout.write(text);
   } finally {
     for (const server of Object.values(servers)) server.end();
     emptyDirectory(work);
     rmSync(work, { recursive: true });
   }
+}
+
+/** Puts the table behind the mark in a page, or makes a page of it alone. */
+function writeTable(path: string, text: string): void {
+  const mark = '<!-- The bench writes what follows. -->\n';
+  const page = existsSync(path) ? readFileSync(path, 'utf8') : mark;
+  writeFileSync(path, `${page.slice(0, page.indexOf(mark) + mark.length)}\n${text}`);
 }
 
 function wanted(list: string | undefined, name: string): boolean {
@@ -100,11 +121,12 @@ function canDropCaches(): boolean {
   }
 }
 
-async function measure(
+/** Yields what has been measured so far after each round. */
+async function* measure(
   shownColumns: readonly Column[],
   shownRows: readonly Row[],
   work: string,
-): Promise<Map<string, Map<string, Sample[]>>> {
+): AsyncGenerator<Map<string, Map<string, Sample[]>>> {
   const samples = new Map(shownRows.map(({ name }) => [name, new Map<string, Sample[]>()]));
   for (let round = 0; round <= Number(values.rounds); round++) {
     for (const column of shownColumns) {
@@ -115,8 +137,9 @@ async function measure(
         cells.set(column.name, [...(cells.get(column.name) ?? []), sample]);
       }
     }
+    process.stderr.write(`round ${round} of ${values.rounds} done\n`);
+    if (round > 0) yield samples;
   }
-  return samples;
 }
 
 async function runColumn(column: Column, shownRows: readonly Row[], work: string): Promise<[Row, Sample][]> {
