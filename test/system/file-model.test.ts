@@ -1,6 +1,7 @@
 /**
- * Random operations on both writable layers give what they give in memory and in a bare folder. FILE_MODEL_SEED=N repeats a run,
- * FILE_MODEL_STEPS=N makes it longer.
+ * Random operations on both writable layers give what they give in memory and in a bare folder; so do those on the contents of one
+ * file, as fsx does them. FILE_MODEL_SEED=N repeats a run, FILE_MODEL_STEPS=N makes it longer; test/suites/one-file.sh goes on for
+ * ten minutes.
  *
  * Runs as: user, nosub
  */
@@ -37,5 +38,15 @@ describe.each(['kernel', 'fuse'])('writable=%s', (layer) => {
       timeout: 170_000,
     });
     expect(stdout + stderr).toBe('same\n');
+  });
+
+  test.each(['/model/a/b/c/file4', '/new'])('one file: %s', async (file) => {
+    const number = seed ?? String(Date.now() % 1_000_000);
+    const bare = join(bed.box.home, `one-${layer}`);
+    mkdirSync(bare, { recursive: true });
+    const options = ['--rm', '--storage-opt', `writable=${layer}`, ...contractOptions(bare)];
+    const count = String(Number(steps) / 4);
+    const program = ['/usr/bin/python3', '-B', '/model-program/one_file.py', number, count, '0', file];
+    expect(await bed.box.ok(['run', ...options, image!.reference, ...program], { timeout: 170_000 })).toBe('same');
   });
 });
