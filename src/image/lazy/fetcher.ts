@@ -17,7 +17,6 @@ import { ContentWriter } from '../unpack/content-writer.ts';
 import { decompress } from '../unpack/decompress.ts';
 import type { ContentPlace } from './layer-contents-table.ts';
 import { LazyImage } from './lazy-image.ts';
-import { hasContentsTable, readContentsTable } from './read-table.ts';
 
 /** Milliseconds without a wish before the background pull begins, and the longest that it waits for that. */
 const QUIET = 700;
@@ -40,7 +39,9 @@ export async function fetchRest(store: ImageStore, manifest: Digest): Promise<vo
   const { layout } = store;
   const { layers } = readImageRecord(layout, manifest).manifest;
   const total = layers.reduce((sum, { size }) => sum + size, 0);
-  const places = locate(client, reference.path);
+  const places = new Map(
+    layers.flatMap(({ digest }) => [...lazy.places(digest)].map(([id, place]) => [id, { ...place, layer: digest }])),
+  );
   const running = new Set<string>();
   let [demanded, lastWish] = [0, Date.now()];
 
@@ -51,7 +52,7 @@ export async function fetchRest(store: ImageStore, manifest: Digest): Promise<vo
     try {
       const path = join(layout.files, contentPath(Buffer.from(id, 'hex')));
       if (statSync(path, { throwIfNoEntry: false }) === undefined) {
-        const place = (await places).get(id);
+        const place = places.get(id);
         // Of another lazy image, or of none.
         if (!place) return;
         demanded++;
@@ -76,7 +77,6 @@ export async function fetchRest(store: ImageStore, manifest: Digest): Promise<vo
   const timer = setInterval(look, 250);
   look();
   try {
-    await places;
     const limit = Date.now() + LONGEST_QUIET;
     while (Date.now() - lastWish < QUIET && Date.now() < limit) await sleep(50);
     const loaded = new Map<string, number>();
@@ -102,17 +102,6 @@ export async function fetchRest(store: ImageStore, manifest: Digest): Promise<vo
     watcher.close();
     clearInterval(timer);
     session.close();
-  }
-
-  async function locate(from: RegistryClient, repository: string): Promise<Map<string, Located>> {
-    const found = new Map<string, Located>();
-    for (const layer of layers.filter(hasContentsTable)) {
-      const table = await readContentsTable(layer, (start, end) =>
-        from.fetchRange(repository, layer.digest, start, end, undefined),
-      );
-      for (const [id, place] of table.places) found.set(id, { ...place, layer: layer.digest });
-    }
-    return found;
   }
 }
 

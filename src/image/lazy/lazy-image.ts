@@ -4,12 +4,13 @@
  *
  * `wanted/` beside `files/` holds an empty file for each content that somebody waits for, by its id.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, writeJson } from '../../state/atomic-file.ts';
 import { tryLock } from '../../state/lock.ts';
 import { digestHex, type Digest } from '../digest.ts';
 import type { StoreLayout } from '../store/layout.ts';
+import type { ContentPlace } from './layer-contents-table.ts';
 
 export interface LazyRecord {
   readonly version: 1;
@@ -47,6 +48,23 @@ export class LazyImage {
 
   list(layer: Digest): string {
     return join(this.folder, `list-${digestHex(layer)}`);
+  }
+
+  /** Where the contents of a layer lie in its blob, so that nobody has to fetch the table again. */
+  places(layer: Digest): ReadonlyMap<string, ContentPlace> {
+    const stored = readJson<Record<string, [number, number, number, number]>>(this.#placesFile(layer)) ?? {};
+    return new Map(
+      Object.entries(stored).map(([id, [start, end, skip, size]]) => [id, { start, end, skip, size }] as const),
+    );
+  }
+
+  setPlaces(layer: Digest, places: ReadonlyMap<string, ContentPlace>): void {
+    const stored = [...places].map(([id, { start, end, skip, size }]) => [id, [start, end, skip, size]]);
+    writeFileSync(this.#placesFile(layer), JSON.stringify(Object.fromEntries(stored)), { mode: 0o600 });
+  }
+
+  #placesFile(layer: Digest): string {
+    return join(this.folder, `places-${digestHex(layer)}.json`);
   }
 
   record(): LazyRecord | undefined {

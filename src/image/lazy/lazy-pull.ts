@@ -68,6 +68,7 @@ export async function beginLazyPull(
           const writer = new LayerListWriter();
           for (const entry of table.entries) writer.add(entry);
           writer.commit(lazy.list(layer.digest));
+          lazy.setPlaces(layer.digest, table.places);
           return lazy.list(layer.digest);
         }),
       );

@@ -4,10 +4,14 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { digestOf, type Digest } from '../digest.ts';
 import { mediaTypes, type Descriptor } from '../manifest.ts';
 import { FakeUploads } from './fake-uploads.ts';
+
+/** Bytes that a slow registry sends at once. */
+const PIECE = 32 * 1024;
 
 /** Returns true where it has answered (or torn down) the request itself. */
 export type OnRequest = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -45,6 +49,9 @@ export class FakeRegistry implements AsyncDisposable {
   readonly headers: IncomingMessage['headers'][] = [];
   onRequest: OnRequest = () => false;
   readonly uploads = new FakeUploads(this);
+  #pace: number | undefined;
+  /** When the line is free again. */
+  #free = 0;
   /** Repositories that blobs were pushed to: to a HEAD request, other blobs are not there. */
   readonly #linked = new Map<string, Set<string>>();
 
@@ -158,6 +165,21 @@ export class FakeRegistry implements AsyncDisposable {
     else sendError(response, 404, 'NOT_FOUND', 'page not found');
   }
 
+  /** Serves all blobs together at no more than this many bytes a second. */
+  slowTo(bytesPerSecond: number): void {
+    this.#pace = bytesPerSecond;
+  }
+
+  async #send(response: ServerResponse, bytes: Buffer, pace: number): Promise<void> {
+    for (let at = 0; at < bytes.length && !response.destroyed; at += PIECE) {
+      const now = performance.now();
+      this.#free = Math.max(this.#free, now) + (PIECE / pace) * 1000;
+      await sleep(this.#free - now);
+      response.write(bytes.subarray(at, at + PIECE));
+    }
+    response.end();
+  }
+
   #serveTags(response: ServerResponse, repository: string): void {
     const names = [...this.#manifests.keys()].filter((key) => key.startsWith(`${repository}:`));
     const tags = names.map((key) => key.slice(repository.length + 1)).filter((name) => !name.startsWith('sha256:'));
@@ -187,7 +209,8 @@ export class FakeRegistry implements AsyncDisposable {
       'content-length': end - start,
       ...(range && { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` }),
     });
-    response.end(bytes.subarray(start, end));
+    if (this.#pace === undefined) response.end(bytes.subarray(start, end));
+    else void this.#send(response, bytes.subarray(start, end), this.#pace);
   }
 }
 
