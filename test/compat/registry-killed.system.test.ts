@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { digestOf } from '../../src/image/digest.ts';
 import { tidyUp } from '../../src/image/store/sweep.ts';
 import { FakeRegistry } from '../../src/image/testing/fake-registry.ts';
 import { buildTar, type TarItem } from '../../src/image/testing/tar-builder.ts';
@@ -40,12 +41,31 @@ function layer(name: string): Buffer {
   return buildTar(items);
 }
 
-function run(reference: string, action: 'pull' | 'remove'): ChildProcess {
+/** `TRUN_KILLS=100` makes it the long test. */
+const rounds = Number(process.env['TRUN_KILLS'] ?? 10);
+
+function run(reference: string, action: 'pull' | 'remove' | 'prune' | 'load', archive?: Buffer): ChildProcess {
   const program = join(import.meta.dirname, 'registry-pull-program.ts');
   const flags = ['--conditions=source', '--no-warnings'];
-  return spawn(process.execPath, [...flags, program, home.root, reference, action], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const child = spawn(process.execPath, [...flags, program, home.root, reference, action], {
+    stdio: ['pipe', 'ignore', 'inherit'],
   });
+  // A killed one does not read on.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(archive);
+  return child;
+}
+
+function dockerArchive(tar: Buffer): Buffer {
+  const config = { os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: [digestOf(tar)] } };
+  return buildTar([
+    { path: 'layer.tar', content: tar },
+    { path: 'config.json', content: JSON.stringify(config) },
+    {
+      path: 'manifest.json',
+      content: JSON.stringify([{ Config: 'config.json', RepoTags: ['loaded:1'], Layers: ['layer.tar'] }]),
+    },
+  ]);
 }
 
 async function ended(child: ChildProcess): Promise<number | null> {
@@ -57,17 +77,18 @@ function fail(error: Error): void {
   throw error;
 }
 
-test('killed at any moment of a pull or a removal, the store verifies clean, and the next pull ends well', async () => {
+test('killed at any moment of a pull, a load, a prune or a removal, the store verifies clean, and the next pull ends well', async () => {
   const references = ['one', 'two'].map((name) => {
     registry.addImage(name, '1', { layers: [layer('base'), layer(name)] });
     return `${registry.host}/${name}:1`;
   });
   const { layout } = home.store;
+  const archive = dockerArchive(layer('three'));
+  const actions = ['pull', 'load', 'remove', 'pull', 'prune'] as const;
   let killed = 0;
-  for (let round = 0; round < 16; round++) {
+  for (let round = 0; round < rounds; round++) {
     const reference = references[round % 2]!;
-    const action = round % 3 === 2 ? 'remove' : 'pull';
-    const children = [run(reference, action)];
+    const children = [run(reference, actions[round % actions.length]!, archive)];
     // Now and then two at once.
     if (round % 4 === 3) children.push(run(references[(round + 1) % 2]!, 'pull'));
     await sleep(150 + ((round * 37) % 16) * 35);
@@ -75,14 +96,15 @@ test('killed at any moment of a pull or a removal, the store verifies clean, and
     await Promise.all(children.map(ended));
     expect(verifyStore(layout)).toEqual([]);
   }
-  expect(killed).toBeGreaterThan(5);
+  expect(killed).toBeGreaterThan(3);
 
   for (const reference of references) expect(await ended(run(reference, 'pull'))).toBe(0);
+  expect(await ended(run('', 'load', archive))).toBe(0);
   expect(verifyStore(layout)).toEqual([]);
   const found = listImages(home.store, fail).flatMap(({ repoTags, isUnpacked }) => (isUnpacked ? repoTags : []));
-  expect(found.sort()).toEqual(references.toSorted());
+  expect(found.sort()).toEqual([...references, 'loaded:1'].sort());
 
-  for (const reference of references) expect(await ended(run(reference, 'remove'))).toBe(0);
+  expect(await ended(run('', 'prune'))).toBe(0);
   tidyUp(layout, Date.now() + 8 * 24 * 3600_000);
   const { blobs, files, layers, trees, partial, temporary, unfinished } = layout;
   const left = [blobs, files, layers, trees, partial, temporary, unfinished].flatMap((folder) =>

@@ -14,7 +14,9 @@ import { RegistryUploader, type BlobUpload } from '../registry/registry-uploader
 import { openRegistry } from '../registry/open-registries.ts';
 import { isElsewhere, openRemoteBlob } from '../layer/remote-blob.ts';
 import { hasBlobFile } from '../layer/stored-layer.ts';
+import { beginAddition } from '../store/activity.ts';
 import { nameImage } from '../store/index-file.ts';
+import { tidyUp } from '../store/sweep.ts';
 import { updateIndex } from '../store/update-index.ts';
 import { knownPacking, packLayer } from './packed-layer.ts';
 import { mountCandidates } from './mount-candidates.ts';
@@ -57,6 +59,8 @@ export async function pushImage(
   if (!entry) throw new ImageError('NOT_FOUND', `An image does not exist locally with the tag: ${name}`);
   const session = openRegistry(store, reference.domain);
   try {
+    // What is sent is not to be removed meanwhile.
+    using addition = await beginAddition(store.layout);
     const uploader = new RegistryUploader(session);
     const push = { store, uploader, repository: reference.path, domain: reference.domain, onEvent, signal };
     const layers = await pushLayers(push, image);
@@ -67,9 +71,11 @@ export async function pushImage(
     const digest = digestOf(document.bytes);
     const byDigest = canonicalReference({ domain: reference.domain, path: reference.path, digest });
     await updateIndex(store.layout, (entries) => nameImage(entries, entry, byDigest));
+    addition.finished();
     return { digest, size: document.bytes.length };
   } finally {
     session.close();
+    tidyUp(store.layout);
   }
 }
 

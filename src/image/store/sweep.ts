@@ -28,6 +28,7 @@ export function tidyUp(layout: StoreLayout, now = Date.now()): void {
   if (readdirSync(layout.unfinished).length === 0) return;
   using lock = tryDeletion(layout);
   if (!lock) return;
+  removeTemporary(layout);
   const { pulls, removals } = readUnfinished(layout);
   const ripe = pulls.filter(({ began }) => began < now - LEFTOVER_LIFE);
   if (removals.length === 0 && ripe.length === 0) return;
@@ -44,9 +45,17 @@ export function tidyUp(layout: StoreLayout, now = Date.now()): void {
 export function releaseSpace(layout: StoreLayout, now = Date.now()): void {
   using lock = tryDeletion(layout);
   if (!lock) return;
+  removeTemporary(layout);
   withLiveSet(layout, (live) => {
     sweepEverything(layout, live, { leftovers: Infinity, partials: now - PARTIAL_LIFE });
   });
+}
+
+/** Nobody adds, so nobody has files without a name; what a killed program left (a spooled archive) may be large. */
+function removeTemporary(layout: StoreLayout): void {
+  for (const name of readdirSync(layout.temporary)) {
+    rmSync(join(layout.temporary, name), { recursive: true, force: true });
+  }
 }
 
 /** Where an image can't be read nobody knows what it needs, and nothing may go until it is mended or removed. */
@@ -134,8 +143,6 @@ function sweepEverything(layout: StoreLayout, live: LiveSet, before: { leftovers
   removeDead(layout.blobs, live.blobs, before.partials);
   removeDead(layout.elsewhere, live.blobs, before.partials);
   removeDead(layout.partial, new Set(), before.partials);
-  // Nobody adds, so nobody has files without a name.
-  for (const name of readdirSync(layout.temporary)) rmSync(join(layout.temporary, name), { force: true });
   // Others may just be replacing the index or noting a removal, which takes them no day.
   for (const folder of [layout.root, layout.unfinished]) {
     for (const name of readdirSync(folder)) {
