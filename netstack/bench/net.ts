@@ -1,260 +1,144 @@
 /**
- * netstack against slirp4netns and pasta, as an ordinary user, in namespaces of one machine: throughput by iperf3 out of the
- * container, back into it on its own connection, and in through a published port; connection rates and round trips.
+ * netstack against slirp4netns, pasta and rootlesskit's builtin port driver, with a veth pair as the limit, as an ordinary user in
+ * namespaces of one machine: throughput by iperf3 out of the container, back into it on its own connection, in through a published
+ * port, and between two containers; UDP at 500 Mb/s; connection rates and round trips; memory.
  *
  * Beside each result: Gb per CPU second of the process that carries the traffic, or its CPU time for one operation.
- * Rounds are interleaved, since the machine's speed drifts; medians are printed with their ratios to slirp4netns. Nothing here
- * passes or fails.
+ * Rounds are interleaved, since the machine's speed drifts; medians are printed with their ratios to slirp4netns at MTU 65520.
+ * Nothing here passes or fails.
  *
- *     node --conditions=source bench/net.ts [--rounds 3] [--seconds 2] [--only out,echo] [--peers netstack,slirp4netns,pasta]
+ *     node --conditions=source bench/net.ts [--rounds 5] [--seconds 2] [--only out,echo] [--peers netstack,slirp4netns] [--markdown]
  */
-import { spawn, spawnSync } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { PORT, enter, networks } from './networks.ts';
+import type { Network } from './networks.ts';
 
 const { values: flags } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
-    only: { type: 'string', default: 'out,reverse,inbound,out4,reverse4,connect,echo,ping-pong,echo-in,ping-pong-in' },
-    peers: { type: 'string', default: 'netstack,netstack-1500,slirp4netns,slirp4netns-1500,pasta' },
+    only: {
+      type: 'string',
+      default:
+        'idle,out,out4,reverse,reverse4,inbound,inbound4,between,udp,connect,echo,ping-pong,echo-in,ping-pong-in,used',
+    },
+    peers: {
+      type: 'string',
+      default:
+        'netstack,netstack-1500,netstack-bridge,netstack-bridge-1500,slirp4netns,slirp4netns-1500,pasta,rootlesskit,veth,veth-1500',
+    },
+    markdown: { type: 'boolean', default: false },
   },
 });
 
-const BENCH = import.meta.dirname;
-const PORT = {
-  iperfHost: 15201,
-  echoHost: 15210,
-  iperfInside: 5201,
-  echoInside: 5210,
-  iperfPublished: 16201,
-  echoPublished: 16210,
-};
-const GATEWAY = '10.0.2.2';
-const ADDRESS = '10.0.2.100';
-
-/** A network under test, up and running: its namespace, and where the host's loopback is seen from inside. */
-interface Network {
-  readonly pid: number;
-  readonly gateway: string;
-  /** The process that carries the traffic, for its CPU time. */
-  readonly carrier: number;
-  close(): void;
-}
-
 type Program = readonly [string, ...string[]];
 
-async function holder(): Promise<ChildProcess> {
-  const child = spawn('unshare', ['-Urn', 'sh', '-c', 'exec 3<>/dev/net/tun; echo ready; exec sleep infinity'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await once(child.stdout, 'data');
-  // Without this, TIME-WAIT exhausts the ports within seconds of the connection loads.
-  inside(child.pid!, 'sh', '-c', 'echo 64 >/proc/sys/net/ipv4/tcp_max_tw_buckets; ip link set lo up');
-  return child;
-}
-
-function enter(pid: number, command: readonly string[]): Program {
-  return ['nsenter', '-t', String(pid), '-U', '-n', '--preserve-credentials', ...command];
-}
-
-function inside(pid: number, ...command: string[]): string {
-  const [program, ...rest] = enter(pid, command);
-  const { stdout, stderr, status } = spawnSync(program, rest, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}${stdout}`);
-  return stdout;
-}
-
-const networks: Record<string, () => Promise<Network>> = {
-  netstack: () => netstack(65_520),
-  'netstack-1500': () => netstack(1500),
-  'netstack-bridge': () => netstackBridge(65_520),
-  'netstack-bridge-1500': () => netstackBridge(1500),
-  slirp4netns: () => slirp4netns(65_520),
-  'slirp4netns-1500': () => slirp4netns(1500),
-  pasta,
-};
-
-/** The TAP in the container's own namespace. */
-async function netstack(mtu: number): Promise<Network> {
-  const child = await holder();
-  const gateway = await startGateway(child, mtu);
-  const script = `ip link set tap0 mtu ${mtu} txqueuelen 20000 up; ip addr add ${ADDRESS}/24 dev tap0; ip route add default via ${GATEWAY}`;
-  inside(child.pid!, 'sh', '-c', script);
-  return network(child, GATEWAY, gateway);
-}
-
-/** The TAP as a port of a bridge in a namespace of its own, and a veth pair to the container's. */
-async function netstackBridge(mtu: number): Promise<Network> {
-  const hub = await holder();
-  const gateway = await startGateway(hub, mtu);
-  const [program, ...args] = enter(hub.pid!, ['unshare', '-n', 'sh', '-c', 'echo ready; exec sleep infinity']);
-  const container = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(container.stdout, 'data');
-  // veth hands packets to one backlog for each CPU; without the mask they are all handled on the sender's.
-  const hubScript = `echo f >/proc/sys/net/core/rps_default_mask 2>/dev/null; ip link add br0 mtu ${mtu} type bridge;
-    ip link set tap0 mtu ${mtu} txqueuelen 20000 master br0 up;
-    ip link add veth0 mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${container.pid!};
-    ip link set veth0 master br0 up; ip link set br0 up`;
-  inside(hub.pid!, 'sh', '-c', hubScript);
-  const script = `echo 64 >/proc/sys/net/ipv4/tcp_max_tw_buckets; ip link set lo up; ip link set eth0 up;
-    ip addr add ${ADDRESS}/24 dev eth0; ip route add default via ${GATEWAY}`;
-  inside(container.pid!, 'sh', '-c', script);
-  const running = network(container, GATEWAY, gateway);
-  return {
-    ...running,
-    close: () => {
-      running.close();
-      hub.kill('SIGKILL');
-    },
-  };
-}
-
-async function startGateway(child: ChildProcess, mtu: number): Promise<ChildProcess> {
-  const program = join(BENCH, '..', 'test', 'gateway-process.ts');
-  const gateway = spawn(process.execPath, [program, String(child.pid), '3', JSON.stringify({ mtu })], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  await once(gateway.stdout, 'data');
-  for (const [hostPort, containerPort] of publications()) {
-    const publish = { protocol: 'tcp', hostAddress: '127.0.0.1', hostPort, containerAddress: ADDRESS, containerPort };
-    gateway.stdin.write(`${JSON.stringify({ publish })}\n`);
-    await once(gateway.stdout, 'data');
-  }
-  return gateway;
-}
-
-async function slirp4netns(mtu: number): Promise<Network> {
-  const child = await holder();
-  const folder = mkdtempSync(join(tmpdir(), 'bench-net-'));
-  const socket = join(folder, 'api');
-  const slirp = spawn(
-    'slirp4netns',
-    ['--configure', `--mtu=${mtu}`, '--api-socket', socket, '-r', '3', String(child.pid), 'tap0'],
-    {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    },
-  );
-  await once(slirp.stdio[3]!, 'data');
-  for (const [host_port, guest_port] of publications()) {
-    const api = connect(socket);
-    api.end(
-      JSON.stringify({
-        execute: 'add_hostfwd',
-        arguments: { proto: 'tcp', host_addr: '127.0.0.1', host_port, guest_addr: ADDRESS, guest_port },
-      }),
-    );
-    api.resume();
-    await once(api, 'close');
-  }
-  const running = network(child, GATEWAY, slirp);
-  return {
-    ...running,
-    close: () => {
-      running.close();
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
-
-async function pasta(): Promise<Network> {
-  const child = await holder();
-  const ports = publications().flatMap(([host, container]) => ['-t', `127.0.0.1/${host}:${container}`]);
-  const quiet = ['-u', 'none', '-T', 'none', '-U', 'none'];
-  const carrier = spawn('pasta', ['--config-net', '--foreground', '--quiet', ...ports, ...quiet, String(child.pid)], {
-    stdio: 'ignore',
-  });
-  for (let attempt = 0; attempt < 50; attempt++) {
-    await sleep(100);
-    const via = /default via (\S+)/.exec(inside(child.pid!, 'ip', 'route'))?.[1];
-    if (via !== undefined) return network(child, via, carrier);
-  }
-  child.kill('SIGKILL');
-  throw new Error('pasta did not come up (does the host have a default route?)');
-}
-
-function publications(): [number, number][] {
-  return [
-    [PORT.iperfPublished, PORT.iperfInside],
-    [PORT.echoPublished, PORT.echoInside],
-  ];
-}
-
-function network(child: ChildProcess, gateway: string, carrier: ChildProcess): Network {
-  return {
-    pid: child.pid!,
-    gateway,
-    carrier: carrier.pid!,
-    close: () => {
-      carrier.kill('SIGKILL');
-      child.kill('SIGKILL');
-    },
-  };
-}
-
 interface Load {
-  readonly unit: string;
-  readonly server: (pid: number) => Program;
+  readonly unit: 'Gb/s' | 'Mb/s' | '1/s' | 'MB';
+  /** Undefined: not on this network. */
+  readonly server: (network: Network) => Program | undefined;
   readonly client: (network: Network) => Program;
   readonly read: (output: string) => number;
 }
 
-const seconds = flags.seconds;
+const { seconds } = flags;
 
 function node(...args: string[]): Program {
-  return [process.execPath, join(BENCH, 'tcp-load.ts'), ...args];
+  return [process.execPath, join(import.meta.dirname, 'tcp-load.ts'), ...args];
 }
 
 function iperf(...args: string[]): Program {
   return ['iperf3', '-t', seconds, '-J', ...args];
 }
 
-function gigabits(output: string): number {
-  const { end } = JSON.parse(output) as { end: { sum_received: { bits_per_second: number } } };
-  return end.sum_received.bits_per_second / 1e9;
+interface Received {
+  readonly bits_per_second: number;
+  readonly lost_percent?: number;
 }
 
-function throughput(...extra: string[]): Load {
+function received(output: string): Received {
+  const { end } = JSON.parse(output) as { end: { sum_received?: Received; sum: Received } };
+  return end.sum_received ?? end.sum;
+}
+
+function gigabits(output: string): number {
+  return received(output).bits_per_second / 1e9;
+}
+
+/** Where a server on the host listens, as seen by itself. */
+function hostAddress({ host, gateway }: Network): string {
+  return host === undefined ? '127.0.0.1' : gateway!;
+}
+
+function outward(read: (output: string) => number, unit: Load['unit'], ...extra: string[]): Load {
+  return {
+    unit,
+    server: (over) =>
+      over.gateway === undefined
+        ? undefined
+        : enter(over.host, ['iperf3', '-s', '-B', hostAddress(over), '-p', String(PORT.iperfHost)]),
+    client: ({ pid, gateway }) => enter(pid, iperf('-c', gateway!, '-p', String(PORT.iperfHost), ...extra)),
+    read,
+  };
+}
+
+function inward(...extra: string[]): Load {
   return {
     unit: 'Gb/s',
-    server: () => ['iperf3', '-s', '-B', '127.0.0.1', '-p', String(PORT.iperfHost)],
-    client: ({ pid, gateway }) => enter(pid, iperf('-c', gateway, '-p', String(PORT.iperfHost), ...extra)),
+    server: ({ pid }) => enter(pid, ['iperf3', '-s', '-p', String(PORT.iperfInside)]),
+    client: ({ host, published: { address, iperf: port } }) =>
+      enter(host, iperf('-c', address, '-p', String(port), ...extra)),
     read: gigabits,
   };
 }
 
+const between: Load = {
+  unit: 'Gb/s',
+  server: ({ neighbour }) => neighbour && enter(neighbour.pid, ['iperf3', '-s', '-p', String(PORT.iperfInside)]),
+  client: ({ pid, neighbour }) => enter(pid, iperf('-c', neighbour!.address, '-p', String(PORT.iperfInside))),
+  read: gigabits,
+};
+
 function operations(mode: string, inbound: boolean): Load {
   return {
     unit: '1/s',
-    server: (pid) =>
+    server: (over) => {
+      if (inbound) return enter(over.pid, node('serve', '0.0.0.0', String(PORT.echoInside)));
+      return over.gateway === undefined
+        ? undefined
+        : enter(over.host, node('serve', hostAddress(over), String(PORT.echoHost)));
+    },
+    client: ({ pid, host, gateway, published: { address, echo } }) =>
       inbound
-        ? enter(pid, node('serve', '0.0.0.0', String(PORT.echoInside)))
-        : node('serve', '127.0.0.1', String(PORT.echoHost)),
-    client: ({ pid, gateway }) =>
-      inbound
-        ? node(mode, '127.0.0.1', String(PORT.echoPublished), seconds)
-        : enter(pid, node(mode, gateway, String(PORT.echoHost), seconds)),
+        ? enter(host, node(mode, address, String(echo), seconds))
+        : enter(pid, node(mode, gateway!, String(PORT.echoHost), seconds)),
     read: Number,
   };
 }
 
 const loads: Record<string, Load> = {
-  out: throughput(),
-  reverse: throughput('-R'),
-  inbound: {
-    unit: 'Gb/s',
-    server: (pid) => enter(pid, ['iperf3', '-s', '-p', String(PORT.iperfInside)]),
-    client: () => iperf('-c', '127.0.0.1', '-p', String(PORT.iperfPublished)),
-    read: gigabits,
-  },
-  out4: throughput('-P', '4'),
-  reverse4: throughput('-R', '-P', '4'),
+  out: outward(gigabits, 'Gb/s'),
+  out4: outward(gigabits, 'Gb/s', '-P', '4'),
+  reverse: outward(gigabits, 'Gb/s', '-R'),
+  reverse4: outward(gigabits, 'Gb/s', '-R', '-P', '4'),
+  inbound: inward(),
+  inbound4: inward('-P', '4'),
+  between,
+  // What arrives of 500 Mb/s.
+  udp: outward(
+    (output) => (received(output).bits_per_second * (1 - (received(output).lost_percent ?? 0) / 100)) / 1e6,
+    'Mb/s',
+    '-u',
+    '-b',
+    '500M',
+    '-l',
+    '1400',
+  ),
   connect: operations('connect', false),
   echo: operations('echo', false),
   'ping-pong': operations('ping-pong', false),
@@ -262,7 +146,13 @@ const loads: Record<string, Load> = {
   'ping-pong-in': operations('ping-pong', true),
 };
 
-function cpuSeconds(pid: number): number {
+interface Result {
+  readonly result: number;
+  /** CPU seconds of the carrier. */
+  readonly cpu: number;
+}
+
+function cpuSeconds(pid: number | undefined): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
     return (Number(fields[11]) + Number(fields[12])) / 100;
@@ -271,9 +161,22 @@ function cpuSeconds(pid: number): number {
   }
 }
 
-/** One load over one network: the result, and the carrier's CPU seconds. */
-async function measure(load: Load, over: Network): Promise<{ result: number; cpu: number }> {
-  const [serverProgram, ...serverArgs] = load.server(over.pid);
+/** Private memory of the carrier in MB. */
+function memory({ carrier }: Network): Result {
+  try {
+    const text = readFileSync(`/proc/${carrier}/smaps_rollup`, 'utf8');
+    const sizes = [...text.matchAll(/^Private_(?:Clean|Dirty): *(\d+)/gm)].map(([, size]) => Number(size));
+    return { result: sizes.reduce((sum, size) => sum + size, 0) / 1024, cpu: NaN };
+  } catch {
+    return { result: NaN, cpu: NaN };
+  }
+}
+
+/** One load over one network. */
+async function measure(load: Load, over: Network): Promise<Result> {
+  const serverCommand = load.server(over);
+  if (serverCommand === undefined) return { result: NaN, cpu: NaN };
+  const [serverProgram, ...serverArgs] = serverCommand;
   const server = spawn(serverProgram, serverArgs, { stdio: 'ignore' });
   try {
     await sleep(700);
@@ -306,14 +209,15 @@ function median(values: readonly number[]): number {
 
 const names = flags.peers.split(',');
 const chosen = flags.only.split(',');
-const results = new Map<string, { result: number; cpu: number }[]>();
+const results = new Map<string, Result[]>();
 for (let round = 0; round < Number(flags.rounds); round++) {
   for (const name of names) {
     const over = await networks[name]!();
     try {
       for (const load of chosen) {
         const key = `${load}/${name}`;
-        results.set(key, [...(results.get(key) ?? []), await measure(loads[load]!, over)]);
+        const result = loads[load] === undefined ? memory(over) : await measure(loads[load], over);
+        results.set(key, [...(results.get(key) ?? []), result]);
       }
     } finally {
       over.close();
@@ -322,21 +226,38 @@ for (let round = 0; round < Number(flags.rounds); round++) {
   }
 }
 
-const width = 24;
-process.stdout.write(`${''.padEnd(14)}${names.map((name) => name.padStart(width)).join('')}\n`);
-for (const load of chosen) {
-  const reference = median((results.get(`${load}/slirp4netns`) ?? []).map(({ result }) => result));
-  const cells = names.map((name) => {
-    const runs = results.get(`${load}/${name}`)!;
-    const middle = median(runs.map(({ result }) => result));
-    const { unit } = loads[load]!;
-    const costs = runs.map(({ result, cpu }) =>
-      unit === 'Gb/s' ? (result * Number(seconds)) / cpu : (cpu / result / Number(seconds)) * 1e6,
-    );
-    const cost = unit === 'Gb/s' ? ` /cpu ${median(costs).toFixed(1)}` : ` ${median(costs).toFixed(0)}us`;
-    const ratio = Number.isNaN(reference) ? '' : ` x${(middle / reference).toFixed(2)}`;
-    return `${unit === 'Gb/s' ? middle.toFixed(2) : middle.toFixed(0)}${cost}${ratio}`.padStart(width);
-  });
-  process.stdout.write(`${`${load} ${loads[load]!.unit}`.padEnd(14)}${cells.join('')}\n`);
+function cell(load: string, name: string): string {
+  const unit = loads[load]?.unit ?? 'MB';
+  const runs = results.get(`${load}/${name}`)!;
+  const middle = median(runs.map(({ result }) => result));
+  if (Number.isNaN(middle)) return '-';
+  const bits = unit === 'Gb/s' || unit === 'Mb/s';
+  const costs = runs.map(({ result, cpu }) =>
+    bits ? (result * Number(seconds)) / cpu / (unit === 'Mb/s' ? 1000 : 1) : (cpu / result / Number(seconds)) * 1e6,
+  );
+  const cost = median(costs);
+  const shownCost = Number.isFinite(cost) ? (bits ? ` /cpu ${cost.toFixed(1)}` : ` ${cost.toFixed(0)}us`) : '';
+  const ratio = middle / median((results.get(`${load}/slirp4netns`) ?? []).map(({ result }) => result));
+  const shownRatio = Number.isFinite(ratio) ? ` x${ratio.toFixed(2)}` : '';
+  return `${middle.toFixed(unit === 'Gb/s' ? 2 : unit === 'MB' ? 1 : 0)}${shownCost}${shownRatio}`;
+}
+
+const rows = [
+  ['', ...names],
+  ...chosen.map((load) => [
+    `${loads[load] === undefined ? `memory, ${load}` : load}, ${loads[load]?.unit ?? 'MB'}`,
+    ...names.map((name) => cell(load, name)),
+  ]),
+];
+if (flags.markdown)
+  rows.splice(
+    1,
+    0,
+    rows[0]!.map(() => '---'),
+  );
+const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+for (const row of rows) {
+  const cells = row.map((text, column) => (column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!)));
+  process.stdout.write(flags.markdown ? `| ${row.join(' | ')} |\n` : `${cells.join('  ')}\n`);
 }
 process.exit(0);

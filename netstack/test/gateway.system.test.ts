@@ -14,6 +14,8 @@ import { exchange, streamHash } from './stream-peer.ts';
 
 const obstacle = sandboxObstacle();
 const cleanups: (() => unknown)[] = [];
+/** Bytes of the bulk transfers in each direction: NETSTACK_BULK=1073741824 for the long version. */
+const BULK = Number(process.env['NETSTACK_BULK'] ?? 64 << 20);
 const STREAM_PEER = join(import.meta.dirname, 'stream-peer.ts');
 
 async function listen(server: Server, host = '127.0.0.1', port = 0): Promise<number> {
@@ -127,7 +129,7 @@ describe.skipIf(obstacle !== undefined)(`gateway ${obstacle ?? ''}`, () => {
       ['fast', '::1', 'fd00::2'],
     ] as const) {
       it(`bulk both ways at once with ${outside}, ${pace} readers, byte for byte`, async () => {
-        const size = 64 << 20;
+        const size = BULK;
         const server = createServer({ allowHalfOpen: true });
         const port = await listen(server, outside);
         const client = inside(sandbox, `${process.execPath} ${STREAM_PEER} ${seen} ${port} ${size} ${pace}`);
@@ -136,7 +138,7 @@ describe.skipIf(obstacle !== undefined)(`gateway ${obstacle ?? ''}`, () => {
         expect((await client).output).toBe(streamHash(size));
         await until(async () => (await stats()).tcp.flows === 0);
         expect((await stats()).tcp.queuedBytes).toBe(0);
-      });
+      }, 1_200_000);
     }
 
     it('UDP: datagrams of all sizes there and back', async () => {

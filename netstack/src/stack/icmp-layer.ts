@@ -12,6 +12,13 @@ import type { Path } from './path.ts';
 import type { Stack } from './stack.ts';
 
 const ERRORS_PER_SECOND = 200;
+const ICMP_ERRORS: ReadonlySet<number> = new Set([
+  ICMP_TYPE.UNREACHABLE,
+  ICMP_TYPE.SOURCE_QUENCH,
+  ICMP_TYPE.REDIRECT,
+  ICMP_TYPE.TIME_EXCEEDED,
+  ICMP_TYPE.PARAMETER_PROBLEM,
+]);
 
 /** Takes an echo request for another host; its payload (after the 8-byte header) is [start, end). */
 export type EchoHandler = (packet: IpPacket, identifier: number, sequence: number, start: number, end: number) => void;
@@ -87,8 +94,13 @@ export class IcmpLayer {
   }
 
   rejectProtocol(packet: IpPacket): void {
-    // ICMPv6 speaks of next headers by parameter problem (code 1); nothing depends on it, so IPv6 gets none.
-    if (packet.version === 4) this.#reject(packet, ICMP_UNREACHABLE.PROTOCOL, 0);
+    if (packet.version === 4) {
+      this.#reject(packet, ICMP_UNREACHABLE.PROTOCOL, 0);
+      return;
+    }
+    // RFC 4443, 3.4: code 1, an unrecognized next header, and where in the packet it is named.
+    const path = this.#mayReject(packet) ? this.#stack.path(packet.destination(), packet.source()) : undefined;
+    if (path) this.send(path, ICMPV6_TYPE.PARAMETER_PROBLEM, 1, packet.protocolAt - packet.start, this.#quote(packet));
   }
 
   /** The hop limit ran out at us: what traceroute looks for. Sent from our own address. */
@@ -96,7 +108,8 @@ export class IcmpLayer {
     const own = this.#stack.subnets.find(({ address }) => address.version === packet.version);
     if (!own || !this.#mayReject(packet)) return;
     const path = this.#stack.path(own.address, packet.source());
-    if (path) this.send(path, packet.version === 4 ? ICMP_TYPE.TIME_EXCEEDED : 3, 0, 0, this.#quote(packet));
+    const type = packet.version === 4 ? ICMP_TYPE.TIME_EXCEEDED : ICMPV6_TYPE.TIME_EXCEEDED;
+    if (path) this.send(path, type, 0, 0, this.#quote(packet));
   }
 
   #reject(packet: IpPacket, code4: number, code6: number): void {
@@ -113,9 +126,9 @@ export class IcmpLayer {
     return packet.bytes.slice(packet.start, Math.min(packet.end, packet.start + 576 - header - ICMP.size));
   }
 
-  /** RFC 1122, 3.2.2: never about multicast; and at a limited rate. */
+  /** RFC 1122, 3.2.2 and RFC 4443, 2.4 e: never about multicast or another error; and at a limited rate. */
   #mayReject(packet: IpPacket): boolean {
-    if (packet.multicast) return false;
+    if (packet.multicast || isError(packet)) return false;
     const { timers, drops } = this.#stack;
     this.#tokens = Math.min(
       ERRORS_PER_SECOND,
@@ -173,4 +186,11 @@ export class IcmpLayer {
     if (protocol === 6) this.#stack.tcp.inputError(view, version, inner, tooBig ? mtu : 0);
     else if (protocol === 17 && !tooBig) this.onUdpUnreachable(packet, inner.localPort, inner.remotePort);
   }
+}
+
+/** Whether the packet is an ICMP error itself: of ICMPv6, all types below 128 are (RFC 4443, 2.1). */
+function isError({ version, protocol, view, payloadStart, end }: IpPacket): boolean {
+  if (protocol !== icmpProtocol(version) || payloadStart >= end) return false;
+  const type = view.getUint8(payloadStart);
+  return version === 6 ? type < 128 : ICMP_ERRORS.has(type);
 }

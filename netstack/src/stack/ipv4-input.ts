@@ -35,7 +35,8 @@ export class Ipv4Input {
     packet.start = at;
     packet.sourceAt = at + IPV4.source;
     packet.destinationAt = at + IPV4.destination;
-    packet.protocol = view.getUint8(at + IPV4.protocol);
+    packet.protocolAt = at + IPV4.protocol;
+    packet.protocol = view.getUint8(packet.protocolAt);
     packet.ttl = view.getUint8(at + IPV4.ttl);
     packet.payloadStart = at + headerLength;
     // The Ethernet frame may be padded beyond the packet.
@@ -75,6 +76,7 @@ export class Ipv4Input {
     packet.bytes = joined;
     packet.view = new DataView(joined.buffer);
     packet.start = 0;
+    packet.protocolAt = IPV4.protocol;
     packet.sourceAt = IPV4.source;
     packet.destinationAt = IPV4.destination;
     packet.payloadStart = header;

@@ -36,6 +36,7 @@ export class Ipv6Input {
     packet.sourceAt = at + IPV6.source;
     packet.destinationAt = at + IPV6.destination;
     packet.protocol = upper.protocol;
+    packet.protocolAt = upper.namedAt;
     packet.ttl = view.getUint8(at + IPV6.hopLimit);
     packet.payloadStart = upper.at;
     packet.end = end;
@@ -76,12 +77,15 @@ export class Ipv6Input {
     const joined = new Uint8Array(IPV6.size + whole.length);
     joined.set(bytes.subarray(packet.start, packet.start + IPV6.size));
     joined.set(whole, IPV6.size);
+    // RFC 8200, 4.5: the header of the original packet, without the fragment header.
+    joined[IPV6.nextHeader] = protocol;
     packet.bytes = joined;
     packet.view = new DataView(joined.buffer);
     packet.start = 0;
     packet.sourceAt = IPV6.source;
     packet.destinationAt = IPV6.destination;
     packet.protocol = protocol;
+    packet.protocolAt = IPV6.nextHeader;
     packet.payloadStart = IPV6.size;
     packet.end = joined.length;
     packet.trusted = false;

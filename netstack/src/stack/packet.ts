@@ -12,6 +12,8 @@ export class IpPacket {
   sourceAt = 0;
   destinationAt = 0;
   protocol = 0;
+  /** Where `protocol` is named. */
+  protocolAt = 0;
   /** TTL or hop limit. */
   ttl = 0;
   /** The transport header and its payload: [payloadStart, end). */

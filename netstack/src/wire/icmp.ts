@@ -10,7 +10,15 @@ export const ICMP = {
   body: 8,
 } as const;
 
-export const ICMP_TYPE = { ECHO_REPLY: 0, UNREACHABLE: 3, ECHO_REQUEST: 8, TIME_EXCEEDED: 11 } as const;
+export const ICMP_TYPE = {
+  ECHO_REPLY: 0,
+  UNREACHABLE: 3,
+  SOURCE_QUENCH: 4,
+  REDIRECT: 5,
+  ECHO_REQUEST: 8,
+  TIME_EXCEEDED: 11,
+  PARAMETER_PROBLEM: 12,
+} as const;
 export const ICMP_UNREACHABLE = {
   NETWORK: 0,
   HOST: 1,
@@ -23,6 +31,8 @@ export const ICMP_UNREACHABLE = {
 export const ICMPV6_TYPE = {
   UNREACHABLE: 1,
   PACKET_TOO_BIG: 2,
+  TIME_EXCEEDED: 3,
+  PARAMETER_PROBLEM: 4,
   ECHO_REQUEST: 128,
   ECHO_REPLY: 129,
   ROUTER_SOLICITATION: 133,

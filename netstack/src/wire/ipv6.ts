@@ -33,8 +33,10 @@ export function isIpv6(view: DataView, at: number, end: number): boolean {
 
 /** Where the transport header (or a fragment header) starts, and its protocol. */
 export interface Ipv6Upper {
-  at: number;
-  protocol: number;
+  readonly at: number;
+  readonly protocol: number;
+  /** Where the protocol is named: the last "next header" field. */
+  readonly namedAt: number;
 }
 
 /**
@@ -42,14 +44,16 @@ export interface Ipv6Upper {
  * followed (RFC 5095).
  */
 export function findIpv6Upper(view: DataView, at: number, end: number): Ipv6Upper | undefined {
-  let protocol = view.getUint8(at + IPV6.nextHeader);
+  let namedAt = at + IPV6.nextHeader;
+  let protocol = view.getUint8(namedAt);
   let next = at + IPV6.size;
   while (protocol === EXTENSION.HOP_BY_HOP || protocol === EXTENSION.DESTINATION) {
     if (next + 8 > end) return undefined;
+    namedAt = next;
     protocol = view.getUint8(next);
     next += 8 * (view.getUint8(next + 1) + 1);
   }
-  return next > end || protocol === EXTENSION.ROUTING ? undefined : { at: next, protocol };
+  return next > end || protocol === EXTENSION.ROUTING ? undefined : { at: next, protocol, namedAt };
 }
 
 export interface Ipv6Fields {
