@@ -11,6 +11,7 @@ import { recordContainerEvent } from './container-event.ts';
 import { type EngineContext, saveConfig, saveState } from './context.ts';
 import { checkName } from './create.ts';
 import { EngineError } from './engine-error.ts';
+import { recordEvent } from './event-log.ts';
 import { findNetwork } from './inspect-networks.ts';
 import type { NetworkFlows } from './requests.ts';
 import { asEngineError } from './network-failure.ts';
@@ -20,7 +21,9 @@ import { endpointOf, endpointState, findDriver, writeEtcFile } from './networkin
 export async function createNetwork(context: EngineContext, request: NetworkRequest): Promise<{ id: string }> {
   const networks = await context.networks();
   try {
-    return { id: networks.create(request).id };
+    const { id, name } = networks.create(request);
+    recordEvent(context.paths, 'network', 'create', id, { name, type: 'bridge' });
+    return { id };
   } catch (error) {
     throw asEngineError(error);
   }
@@ -50,6 +53,7 @@ export async function removeNetwork(context: EngineContext, nameOrId: string, fo
   const networks = await context.networks();
   try {
     await networks.remove(name);
+    recordEvent(context.paths, 'network', 'destroy', id, { name, type: 'bridge' });
   } catch (error) {
     throw asEngineError(error);
   }
@@ -72,13 +76,13 @@ export async function connectNetwork(
     const others = attachmentsOf(before).filter(({ network }) => network !== 'none');
     const after: Container = { ...container, config: { ...before, networks: [...others, wanted] } };
     saveConfig(container.folder, after.config);
-    if (container.state.status !== 'running') return;
     try {
-      await plugIn(context, after, wanted);
+      if (container.state.status === 'running') await plugIn(context, after, wanted);
     } catch (error) {
       saveConfig(container.folder, before);
       throw asEngineError(error);
     }
+    recordMembership(context, id, wanted.network, 'connect');
   });
 }
 
@@ -162,7 +166,18 @@ export async function disconnectNetwork(
     if (state.status === 'running') await plugOut(context, after, name);
     saveConfig(folder, after.config);
     await driver.remove(id);
+    recordMembership(context, id, name, 'disconnect');
   });
+}
+
+function recordMembership(
+  { paths }: EngineContext,
+  container: string,
+  network: string,
+  action: 'connect' | 'disconnect',
+): void {
+  const { id, driver } = findNetwork(paths, network);
+  recordEvent(paths, 'network', action, id, { container, name: network, type: driver });
 }
 
 /** @param container as it is to be */

@@ -83,6 +83,8 @@ export class Networks implements AsyncDisposable {
 
   /** Makes a network. Durable when it returns. Throws NetworkErrors. */
   create(request: NetworkRequest): NetworkRecord {
+    // The default network has its place first, so that it is the same whenever it is used.
+    this.#defaultRecord();
     const record = createNetworkRecord(request, {
       networks: this.#records.networks(),
       routes: parseRoutes(readHostFile('/proc/net/route')),

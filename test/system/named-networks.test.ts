@@ -3,7 +3,10 @@
  *
  * Runs as: user, nosub
  */
+import { globSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { killProcessesOf } from '../helpers/processes.ts';
 import { freePort } from '../helpers/registry.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -66,6 +69,18 @@ function hostPage(port: number): Promise<string | undefined> {
   return fetch(`http://127.0.0.1:${port}/`)
     .then((answer) => answer.text())
     .catch(() => undefined);
+}
+
+/** Ids of the sandbox's sleeping processes that have called themselves so. */
+function sleepers(name: string): number[] {
+  const found = bed.box.processes().filter(({ pid }) => {
+    try {
+      return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name;
+    } catch {
+      return false;
+    }
+  });
+  return found.map(({ pid }) => pid);
 }
 
 async function inspectNetwork(name: string): Promise<Record<string, unknown>> {
@@ -147,11 +162,13 @@ describe('create, ls, inspect, rm', () => {
     expect(status).toBe(1);
     expect(line).toMatch(/network used.* has active endpoints \(name:"user-of-it" id:"[\da-f]{12}"\)$/);
     const before = bed.box.servers('network process').length;
+    const keepers = sleepers('trun-tap-keeper').length;
+    expect(keepers).toBeGreaterThan(0);
     await bed.box.ok('rm -f user-of-it');
     expect(await bed.box.ok('network rm used')).toBe('used');
     expect((await refusal(['network', 'inspect', 'used'])).line).toMatch(/network used not found$/);
     await waitFor('its process to end', () => bed.box.servers('network process').length < before);
-    expect(bed.box.processes().filter(({ command }) => command.startsWith('trun-tap-keeper'))).toHaveLength(0);
+    await waitFor('its keeper to end', () => sleepers('trun-tap-keeper').length < keepers);
   });
 
   test('prune removes what nobody uses', async () => {
@@ -464,6 +481,37 @@ describe('coming back', () => {
     process.kill(process_.pid, 'SIGKILL');
     expect(await waitFor('the port', () => hostPage(port))).toMatch(/^served/);
     expect(await page('stays', 'asks')).toMatch(/^served/);
+  });
+
+  test('after a reboot of the host, start gives everything back', async () => {
+    await makeNetwork('rebooted', '--label', 'kept=yes');
+    const port = await freePort();
+    await detached('first', ['--network', 'rebooted', '-p', `127.0.0.1:${port}:80`], httpd);
+    await detached('second', ['--network', 'rebooted', '--network-alias', 'other']);
+    const before = await bed.box.inspect('first', '{{.NetworkSettings.Networks.rebooted.IPAddress}}');
+    await killProcessesOf(bed.box.folder);
+    for (const name of readdirSync(bed.box.runtime))
+      rmSync(join(bed.box.runtime, name), { recursive: true, force: true });
+    await bed.box.ok('start second first');
+    expect(await bed.box.inspect('first', '{{.NetworkSettings.Networks.rebooted.IPAddress}}')).toBe(before);
+    expect(await waitFor('the page', () => hostPage(port))).toMatch(/^served/);
+    expect(await page('first', 'second')).toMatch(/^served/);
+    expect(await bed.box.ok('network ls -q -f label=kept=yes')).not.toBe('');
+  });
+
+  test('a killed holder takes the network along, which is said once; containers that start have one again', async () => {
+    await makeNetwork('holderless');
+    await detached('lost', ['--network', 'holderless'], httpd);
+    const [holder] = sleepers('trun-holder');
+    process.kill(holder!, 'SIGKILL');
+    await waitFor('its network processes to end', () => bed.box.servers('network process').length === 0);
+    const [log] = globSync(join(bed.box.runtime, '*/agent.log'));
+    const said = /network holderless: The holder has ended/g;
+    await waitFor('the word', () => said.test(readFileSync(log!, 'utf8')));
+    await bed.box.ok('restart -t 0 lost');
+    await detached('finds', ['--network', 'holderless']);
+    expect(await page('lost', 'finds')).toMatch(/^served/);
+    expect(readFileSync(log!, 'utf8').match(said)).toHaveLength(1);
   });
 
   test('so are a killed agent, and all of them at once', async () => {

@@ -99,6 +99,15 @@ test('names that no rule lets through are not looked up', () => {
   expect(egress.permits('any.example', own)).toBe(false);
 });
 
+test('nobody with rules hides behind a link-local address', () => {
+  expect(admits('2001:db8::1', 443, 'tcp', 'fe80::1')).toBe(true);
+  egress.set('a', ['fd00::2'], [subnet('allow', 'fd00::/8')]);
+  expect([admits('2001:db8::1', 443, 'tcp', 'fe80::1'), egress.permits('x.example', 'fe80::1')]).toEqual([
+    false,
+    false,
+  ]);
+});
+
 test('what it was told survives other rules, and is bounded', () => {
   egress.set('a', [own], [name('allow', 'example.org')]);
   tell('example.org', '192.0.2.1');

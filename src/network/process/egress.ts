@@ -79,7 +79,7 @@ export class Egress {
 
   admits({ container, destination, port, protocol }: OutwardFlow): boolean {
     const policy = this.#byAddress.get(container.toString());
-    if (policy === undefined) return true;
+    if (policy === undefined) return !this.#isAnonymous(container);
     const address = destination.toString();
     const names = this.#namesOf(policy, address);
     const concerned = policy.rules.filter(({ rule, subnet }) =>
@@ -104,7 +104,7 @@ export class Egress {
   /** Whether a container may look a name up. @param from its address */
   permits(name: string, from: string): boolean {
     const policy = this.#byAddress.get(from);
-    if (policy === undefined) return true;
+    if (policy === undefined) return !this.#isAnonymous(IpAddress.from(from));
     // A rule for some ports of a name says nothing of the others, for which its address is needed.
     const denying = policy.rules.find(
       ({ rule }) => rule.action === 'deny' && isWhole(rule) && (rule.target.kind === 'any' || isNamed(rule, [name])),
@@ -135,6 +135,14 @@ export class Egress {
       policy.told.set(key, told);
       if (policy.told.size > maxTold) policy.told.delete(policy.told.keys().next().value!);
     }
+  }
+
+  /**
+   * Whether somebody with rules may hide behind the address: link-local ones are chosen by containers themselves, and are
+   * nobody's that we know.
+   */
+  #isAnonymous(address: IpAddress): boolean {
+    return this.#policies.size > 0 && address.isLinkLocal;
   }
 
   #namesOf(policy: Policy, address: string): string[] {
