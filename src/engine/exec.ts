@@ -2,7 +2,7 @@
  * `exec`, on the agent's side. The client's stdio and a status socket of the client's go to the new process by way of
  * the agent, which is then out of it: an exec outlives its agent, and its output passes through nobody else's hands.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { mergeEnvironment } from '../oci/environment.ts';
 import { containerCapabilities } from '../oci/image-to-spec.ts';
@@ -13,6 +13,7 @@ import type { LaunchPlan } from '../monitor/plan.ts';
 import { INHERITED_FD } from '../monitor/plan-layout.ts';
 import { startMonitorFor } from '../monitor/start.ts';
 import { execPlan } from '../runtime/exec-plan.ts';
+import { CLONE } from '../sys/linux-constants.ts';
 import { isAlive } from '../sys/process-identity.ts';
 import { openProcess } from '../sys/signal-process.ts';
 import { seccompFilter } from './container-spec.ts';
@@ -40,6 +41,24 @@ export function execInContainer(
   recordContainerEvent(context, config, `exec_create: ${command}`);
   startMonitorFor(status, exec.plan, [stdin, stdout, stderr], [exec.pidfd]);
   recordContainerEvent(context, config, `exec_start: ${command}`);
+}
+
+/** Name below /proc/PID/ns -> its CLONE_NEW* flag. */
+const NAMESPACES = {
+  cgroup: CLONE.NEWCGROUP,
+  ipc: CLONE.NEWIPC,
+  mnt: CLONE.NEWNS,
+  net: CLONE.NEWNET,
+  pid: CLONE.NEWPID,
+  user: CLONE.NEWUSER,
+  uts: CLONE.NEWUTS,
+} as const;
+
+/** Those of a process that are not ours, and so not the host's. */
+function foreignNamespaces(pid: number): number {
+  return Object.entries(NAMESPACES).reduce((flags, [name, flag]) => {
+    return readlinkSync(`/proc/${pid}/ns/${name}`) === readlinkSync(`/proc/self/ns/${name}`) ? flags : flags | flag;
+  }, 0);
 }
 
 interface PlannedExec extends Disposable {
@@ -76,6 +95,7 @@ export function planExec(
     const plan = execPlan({
       process: hasSingleId ? asSingleId(process) : process,
       pidfd: INHERITED_FD,
+      namespaces: foreignNamespaces(first.pid),
       cgroupProcs: cgroup === undefined ? undefined : join(cgroup, 'cgroup.procs'),
       seccomp: seccompFilter(container, hasSingleId, isPrivileged),
       endsWithParent: request.endsWithParent,

@@ -195,7 +195,9 @@ describe('a container', () => {
 
 describe('exec', () => {
   function lines(process: Partial<Process> = {}, seccomp?: Buffer): Lines {
-    return new Lines(execPlan({ process: { ...PROCESS, ...process }, pidfd: 5, seccomp }).describe());
+    return new Lines(
+      execPlan({ process: { ...PROCESS, ...process }, pidfd: 5, namespaces: 0x7e020000, seccomp }).describe(),
+    );
   }
 
   test('hides before it joins, and gives privileges up before it executes', () => {

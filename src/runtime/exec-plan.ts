@@ -19,6 +19,8 @@ export interface ExecInput {
   readonly process: Process;
   /** Fd of the plan's process: a pidfd of the container's first process. A pid might be another's by now. */
   readonly pidfd: number;
+  /** CLONE_NEW* of the namespaces to join: setns(2) refuses the host's, which the plan is in already. */
+  readonly namespaces: number;
   readonly cgroupProcs?: string | undefined;
   readonly seccomp?: Buffer | undefined;
   /** The program ends with the waiter. */
@@ -26,7 +28,14 @@ export interface ExecInput {
 }
 
 /** stdin, stdout and stderr are the waiter's; with a terminal, its master is sent on the status socket. */
-export function execPlan({ process, pidfd, cgroupProcs, seccomp, endsWithParent = false }: ExecInput): LaunchPlan {
+export function execPlan({
+  process,
+  pidfd,
+  namespaces,
+  cgroupProcs,
+  seccomp,
+  endsWithParent = false,
+}: ExecInput): LaunchPlan {
   const plan = new LaunchPlan();
   plan.rename('trun-exec');
   const [joiner, program] = [new Label(), new Label()];
@@ -52,8 +61,6 @@ export function execPlan({ process, pidfd, cgroupProcs, seccomp, endsWithParent 
   // From the join on, the container's processes see this one: they must get at neither its memory nor its fds
   // (CVE-2016-9962). execve(2) makes it dumpable again.
   plan.call('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], 'hide from the container');
-  const namespaces =
-    CLONE.NEWUSER | CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWNET | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWCGROUP;
   plan.call('setns', [pidfd, namespaces], "join the container's namespaces");
   plan.call('close', [pidfd], 'close the pidfd');
   plan.fork('clone', [CLONE.PARENT | SIGCHLD, 0, 0, 0, 0], program, 'clone the program');

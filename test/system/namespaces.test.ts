@@ -37,9 +37,12 @@ describe('namespaces', () => {
     ['--ipc', 'ipc'],
     ['--pid', 'pid'],
     ['--uts', 'uts'],
+    ['--network', 'net'],
   ])('%s host', async (flag, kind) => {
     expect(await host([`${flag}=host`], `readlink /proc/self/ns/${kind}`)).toBe(own(kind));
     expect(await host([], `readlink /proc/self/ns/${kind}`)).not.toBe(own(kind));
+    const name = await detached(`${flag}=host`);
+    expect(await bed.box.ok(['exec', name, 'readlink', `/proc/self/ns/${kind}`])).toBe(own(kind));
   });
 
   test('--pid host shows the processes of the host, and lets none be signalled that is not the user’s', async () => {
