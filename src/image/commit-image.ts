@@ -83,10 +83,10 @@ export async function enterImage(
   return { id, manifest };
 }
 
-/** Documents are small enough to be compared: so a damaged one is mended. */
+/** Documents are small enough to be compared: so a damaged one is mended. The index, which names it, is written and synced after. */
 export function keepBlob(layout: StoreLayout, bytes: Buffer): void {
   const path = layout.blob(digestOf(bytes));
-  if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileAtomic(path, bytes);
+  if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileAtomic(path, bytes, 0o600, 'content');
 }
 
 const dockerLayer = /^application\/vnd\.docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.(gzip|zstd))?$/;

@@ -5,18 +5,25 @@ import { errorCode } from '../base/error-code.ts';
 
 let sequence = 0;
 
+/** What has reached the disk when the call returns. */
+export type Sync = 'folder' | 'content' | 'none';
+
 /**
  * Writes a file in full or not at all: temporary file beside it, fsync, rename(2), fsync of the folder. Throws Node's
  * error (ENOSPC on a full disk) with the old content still in place.
+ *
+ * Each sync waits for the disk, and for what others have written to it. A file that a later, synced one leads to can do with
+ * less: `content` leaves its name to that one's sync (file systems keep the order of names), `none` its content as well, for what
+ * may be found empty after a crash of the machine.
  */
-export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o600): void {
+export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o600, sync: Sync = 'folder'): void {
   const temporary = `${path}.${process.pid}-${sequence++}.tmp`;
   try {
     const fd = openSync(temporary, 'wx', mode);
     try {
       const bytes = typeof content === 'string' ? Buffer.from(content) : content;
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
-      fsyncSync(fd);
+      if (sync !== 'none') fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
@@ -25,7 +32,7 @@ export function writeFileAtomic(path: string, content: string | Uint8Array, mode
     rmSync(temporary, { force: true });
     throw error;
   }
-  syncFolder(dirname(path));
+  if (sync === 'folder') syncFolder(dirname(path));
 }
 
 /** Makes a rename, a new or a removed entry of this folder durable. */

@@ -132,11 +132,6 @@ export async function spoolArchive(
   }
 }
 
-/** The bytes of a member. */
-export function openMember({ path }: ArchiveFile): AsyncIterable<Buffer> {
-  return createReadStream(path, { highWaterMark: 1024 * 1024 });
-}
-
 /** Without what different tools write differently: `./`, doubled slashes. */
 function memberName(name: string): string {
   return posix.normalize(name).replace(/^(?:\.\.?\/|\/)+/, '');

@@ -14,7 +14,8 @@ import type { StoreLayout } from './layout.ts';
 /** Marks a layer, before its list gives it existence. */
 export function markUnproven(path: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileAtomic(path, bootId());
+  // Found empty after a crash of the machine it is a mark of another boot, which is what it is for.
+  writeFileAtomic(path, bootId(), 0o600, 'none');
 }
 
 /** Whether a layer exists with all its contents. One that a crash damaged stops existing, so that the next pull makes it again. */
