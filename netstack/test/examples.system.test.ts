@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -59,6 +59,10 @@ describe.skipIf(obstacle !== undefined)(`examples ${obstacle ?? ''}`, () => {
       'ip link set tap0 up; ip addr add 10.0.0.2/24 dev tap0; busybox ping -c 3 -i 0.2 10.0.0.1',
     );
     expect(output).toContain('3 packets received');
+    // It is what the README shows.
+    const readme = readFileSync(join(EXAMPLES, '..', 'netstack', 'README.md'), 'utf8');
+    const code = readFileSync(program, 'utf8').replace(/^\/\*\*[^]*?\*\/\n/, '');
+    expect(readme).toContain(`\`\`\`ts\n${code}\`\`\``);
   });
 
   async function slirp(place: number | string, ...options: string[]): Promise<ChildProcess> {
