@@ -2,16 +2,7 @@
  * The members of an image archive, spooled: archives come as streams, and what says what the members are may come last. Each member
  * lies in a file of a number of its own, so that names lead nowhere; they are keys of a map.
  */
-import {
-  closeSync,
-  constants,
-  createReadStream,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { Digester, type Digest } from '../digest.ts';
 import { ImageError } from '../image-error.ts';
