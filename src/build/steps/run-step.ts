@@ -35,7 +35,10 @@ export class RunFailure extends Error {
   }
 }
 
-/** Runs the program and stores its layer; undefined where it has changed nothing. Throws a RunFailure. */
+/**
+ * Runs the program and stores its layer; undefined where it has changed nothing. What is left of the writable layer lies in
+ * the build's folder until the build ends. Throws a RunFailure.
+ */
 export async function runStep(
   session: BuildSession,
   input: RunInput,
@@ -48,35 +51,31 @@ export async function runStep(
   mkdirSync(join(folder, 'root'), { recursive: true, mode: 0o700 });
   layer.create(folder);
   const tree = stepTree(store, input.layers);
-  try {
-    const exitCode = await runProgram(session, events, {
-      ...{ id, folder, writable, tree, filesFolder: store.filesDir },
-      args: input.args,
-      env: input.env,
-      user: input.user,
-      workdir: input.workdir,
-      network: input.network,
-      privileged: input.privileged,
-      extraHosts: request.extraHosts,
-      options: {
-        ulimits: request.ulimits,
-        ...(request.shmSize === undefined ? {} : { shmSize: request.shmSize }),
-      },
-      mounts: input.mounts,
-    });
-    if (exitCode !== 0) throw new RunFailure(input.args, exitCode);
-    const lower = {
-      key: tree.key,
-      content: { kind: 'tree', index: tree.index, files: store.filesDir, owner: holder.map.kind === 'single' },
-    } as const;
-    const stored = await layer.store(
-      { paths, holder, id, folder, lower, mountPoints: mountPoints(input) },
-      { root: store.layout.root, consume: true },
-    );
-    return stored.entries === 0 ? undefined : stored;
-  } finally {
-    await layer.remove({ paths, holder, id, folder });
-  }
+  const exitCode = await runProgram(session, events, {
+    ...{ id, folder, writable, tree, filesFolder: store.filesDir },
+    args: input.args,
+    env: input.env,
+    user: input.user,
+    workdir: input.workdir,
+    network: input.network,
+    privileged: input.privileged,
+    extraHosts: request.extraHosts,
+    options: {
+      ulimits: request.ulimits,
+      ...(request.shmSize === undefined ? {} : { shmSize: request.shmSize }),
+    },
+    mounts: input.mounts,
+  });
+  if (exitCode !== 0) throw new RunFailure(input.args, exitCode);
+  const lower = {
+    key: tree.key,
+    content: { kind: 'tree', index: tree.index, files: store.filesDir, owner: holder.map.kind === 'single' },
+  } as const;
+  const stored = await layer.store(
+    { paths, holder, id, folder, lower, mountPoints: mountPoints(input) },
+    { root: store.layout.root, consume: true },
+  );
+  return stored.entries === 0 ? undefined : stored;
 }
 
 /** Everything that the runtime may have made to mount something on. */
