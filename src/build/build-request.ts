@@ -56,6 +56,7 @@ export interface BuildRequest {
   readonly ulimits: readonly Rlimit[];
   /** Entitlements: `network.host`, `security.insecure`. */
   readonly allow: ReadonlySet<string>;
+  /** Attestations, for outputs that can carry them. */
   readonly provenance: boolean;
   readonly sbom: boolean;
   /** SOURCE_DATE_EPOCH, in seconds. */

@@ -11,6 +11,7 @@ import { probeKernelOverlay } from '../storage/probe.ts';
 import { removeTrees } from '../storage/remove-tree.ts';
 import type { BuildRequest } from './build-request.ts';
 import { StepCache } from './cache/step-cache.ts';
+import { exportCaches, importCaches } from './cache/outer-caches.ts';
 import { checkDockerfile, type Warning } from './checks/check-dockerfile.ts';
 import { loadContext, loadNamedContext, type LoadOptions } from './context/load-context.ts';
 import type { Progress } from './display/progress.ts';
@@ -75,6 +76,8 @@ export async function build(request: BuildRequest, environment: BuildEnvironment
       cache: new StepCache(paths.builds, store.layout),
       folder: own.folder,
       underWay: new Map(),
+      records: new Map(),
+      materials: [],
       warn: (rule, message, { start }) => {
         if (!warnings.some((each) => each.rule === rule && each.message === message && each.line === start.line)) {
           warnings.push({ rule, message, line: start.line });
@@ -82,6 +85,7 @@ export async function build(request: BuildRequest, environment: BuildEnvironment
       },
     };
     try {
+      await importCaches(session);
       const contexts = openContexts(session, tree, options);
       const builds = request.platforms.map((platform) => new PlatformBuild(session, platform, contexts));
       const results = await Promise.all(
@@ -99,6 +103,7 @@ export async function build(request: BuildRequest, environment: BuildEnvironment
         request.platforms.map((platform, i) => ({ platform, result: results[i]! })),
         environment.stdout,
       );
+      await exportCaches(session);
       addition.finished();
       return { ...outcome, warnings: shown };
     } catch (error) {

@@ -190,6 +190,7 @@ export class PlatformBuild {
         events,
       );
       events.done();
+      this.#session.materials.push({ name: full, platform: formatPlatform(platform), digest: image.digest });
       return image;
     } catch (error) {
       if (signal.aborted) events.cancel();

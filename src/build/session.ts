@@ -25,11 +25,20 @@ export interface BuildSession {
   readonly folder: string;
   /** Steps under way by key: two stages that need the same do it once. */
   readonly underWay: Map<string, Promise<StepRecord>>;
+  /** The base images: full name, platform and digest of each. */
+  readonly materials: Material[];
+  /** Every step of this build by its key, done or found. */
+  readonly records: Map<string, StepRecord>;
   warn(rule: string, message: string, instruction: Instruction): void;
 }
 
+export interface Material {
+  readonly name: string;
+  readonly platform: string;
+  readonly digest: string;
+}
+
 export interface CachedStep {
-  /** Undefined: the step is always done. */
   readonly key: string;
   readonly mayUseCache: boolean;
   readonly description: string;
@@ -38,12 +47,18 @@ export interface CachedStep {
 }
 
 /** Finds the step among those that have been done, or does it. */
-export async function cachedStep(
+export async function cachedStep(session: BuildSession, events: StepEvents, step: CachedStep): Promise<StepRecord> {
+  session.signal.throwIfAborted();
+  const record = await findOrDo(session, events, step);
+  session.records.set(step.key, record);
+  return record;
+}
+
+async function findOrDo(
   { cache, underWay, request, signal }: BuildSession,
   events: StepEvents,
   { key, mayUseCache, description, work }: CachedStep,
 ): Promise<StepRecord> {
-  signal.throwIfAborted();
   const other = underWay.get(key);
   if (other !== undefined) {
     const record = await other;

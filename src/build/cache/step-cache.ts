@@ -104,17 +104,24 @@ function pinName(key: string): string {
   return `${PIN}${key}`;
 }
 
+export function isStepKey(text: string): boolean {
+  return KEY.test(text);
+}
+
 /** A damaged record is none. */
 function readRecord(path: string): StepRecord | undefined {
-  let value: unknown;
   try {
-    value = readJson(path);
+    return toStepRecord(readJson(path));
   } catch {
     return undefined;
   }
-  const record = value as Partial<StepRecord> | undefined;
-  if (record === undefined || typeof record.created !== 'string' || typeof record.description !== 'string')
-    return undefined;
+}
+
+/** Takes a record from outside; undefined where it is none. */
+export function toStepRecord(value: unknown): StepRecord | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const record = value as Partial<StepRecord>;
+  if (typeof record.created !== 'string' || typeof record.description !== 'string') return undefined;
   if (record.layer !== undefined && !(isDigest(record.layer.diffId) && isDigest(record.layer.descriptor.digest)))
     return undefined;
   return record as StepRecord;

@@ -8,7 +8,7 @@ import { layerTar } from '../../image/layer/layer-tar.ts';
 import { gatherPieces } from '../../image/layer/stored-layer.ts';
 import { formatPlatform, hostPlatform, platformMatches, type Platform } from '../../image/platform.ts';
 import { pushImage } from '../../image/push/push-image.ts';
-import { familiarReference, type Reference } from '../../image/reference.ts';
+import { familiarReference, parseReference, withDefaultTag, type Reference } from '../../image/reference.ts';
 import type { Output } from '../build-request.ts';
 import type { StepEvents } from '../display/progress.ts';
 import type { BuildSession } from '../session.ts';
@@ -16,7 +16,8 @@ import { openTree } from '../source/layer-chain.ts';
 import { treeEntries } from '../source/tree-entries.ts';
 import type { StageResult } from '../stage/stage-result.ts';
 import { exportFolder } from './export-folder.ts';
-import { imageDocuments } from './image-documents.ts';
+import { attest, type Attestation } from './attestations.ts';
+import { imageDocuments, type ImageDocuments } from './image-documents.ts';
 import { ociArchive } from './oci-archive.ts';
 
 export interface BuildOutcome {
@@ -89,7 +90,9 @@ async function exportImage(
     let made: CommittedImage | undefined;
     for (const { platform, result } of results) {
       const isMain = result === main.result;
-      const references = isMain ? names : names.map((name) => platformName(name, platform));
+      const references = isMain
+        ? [...names, ...cacheNames(session)]
+        : names.map((name) => platformName(name, platform));
       const { config, layers } = imageDocuments(session, platform, result, annotations);
       const committed = await commitImage(session.store, {
         ...{ config, layers, references },
@@ -110,6 +113,13 @@ async function exportImage(
     }
   }
   return { image, names: names.map(familiarReference) };
+}
+
+/** A cache in a registry is the image itself under that name. */
+function cacheNames({ request }: BuildSession): Reference[] {
+  return request.cacheTo.flatMap(({ type, place }) =>
+    type === 'registry' ? [withDefaultTag(parseReference(place))] : [],
+  );
 }
 
 function platformName({ domain, path, tag }: Reference, platform: Platform): Reference {
@@ -153,7 +163,15 @@ async function exportArchive(
     throw new Error('docker exporter does not support exporting manifest lists: use --output type=oci');
   }
   const images = results.map(({ platform, result }) => imageDocuments(session, platform, result, {}));
-  await writeArchive(ociArchive(session.store.layout, images, names, type === 'docker'), dest, stdout);
+  const attestations = type === 'oci' ? attestAll(session, results, images) : [];
+  await writeArchive(ociArchive(session.store.layout, images, names, type === 'docker', attestations), dest, stdout);
+}
+
+function attestAll(session: BuildSession, results: Results, images: readonly ImageDocuments[]): Attestation[] {
+  return results.flatMap(({ result }, i) => {
+    using tree = openTree(session.store, result.layers);
+    return attest(session, images[i]!, tree.view) ?? [];
+  });
 }
 
 /** A file appears when it is whole. */

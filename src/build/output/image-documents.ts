@@ -3,6 +3,7 @@ import { ociDescriptor } from '../../image/commit-image.ts';
 import { digestOf, type Digest } from '../../image/digest.ts';
 import { mediaTypes, type Descriptor } from '../../image/manifest.ts';
 import type { Platform } from '../../image/platform.ts';
+import { inlineCache } from '../cache/image-cache.ts';
 import { createdAt, type BuildSession } from '../session.ts';
 import { configDocument } from '../stage/image-draft.ts';
 import type { StageResult } from '../stage/stage-result.ts';
@@ -30,7 +31,7 @@ export function imageDocuments(
   draft.config.Labels = { ...draft.config.Labels, ...request.labels };
   const created = request.epoch === undefined ? (result.created ?? createdAt(request)) : createdAt(request);
   const diffIds = chain.map(({ diffId }) => diffId);
-  const config = configDocument(draft, diffIds, created);
+  const config = { ...configDocument(draft, diffIds, created), ...cacheField(session, result) };
   const configBytes = Buffer.from(JSON.stringify(config));
   const id = digestOf(configBytes);
   const layers = chain.map(({ descriptor }) => ociDescriptor(descriptor));
@@ -45,4 +46,15 @@ export function imageDocuments(
   );
   const manifest = { mediaType: mediaTypes.ociManifest, digest: digestOf(manifestBytes), size: manifestBytes.length };
   return { platform, config, configBytes, manifestBytes, id, manifest, layers };
+}
+
+/** The steps, where the image is to carry them for later builds. */
+function cacheField({ request, records }: BuildSession, { layers }: StageResult): object {
+  const isWanted =
+    request.cacheTo.some(({ type }) => type !== 'local') || request.buildArgs.get('BUILDKIT_INLINE_CACHE') === '1';
+  if (!isWanted) return {};
+  return inlineCache(
+    records,
+    layers.map(({ diffId }) => diffId),
+  );
 }

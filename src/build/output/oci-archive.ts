@@ -10,6 +10,7 @@ import { canonicalReference, familiarReference, type Reference } from '../../ima
 import type { StoreLayout } from '../../image/store/layout.ts';
 import type { TarEntry } from '../../image/unpack/tar-reader.ts';
 import { encodeTarEntry, tarEnd, tarPadding } from '../../image/unpack/tar-writer.ts';
+import type { Attestation } from './attestations.ts';
 import type { ImageDocuments } from './image-documents.ts';
 import { imageIndex } from './image-index.ts';
 
@@ -18,6 +19,7 @@ export async function* ociArchive(
   images: readonly ImageDocuments[],
   names: readonly Reference[],
   isDocker: boolean,
+  attestations: readonly Attestation[] = [],
 ): AsyncGenerator<Buffer> {
   const written = new Set<Digest>();
   // Some unpackers give directories that no entry states to root, which an ordinary user cannot.
@@ -28,8 +30,10 @@ export async function* ociArchive(
     for (const document of [configBytes, manifestBytes]) if (isNew(digestOf(document))) yield* blob(document);
   }
   let top = images.map(({ manifest, platform }): Descriptor => ({ ...manifest, platform }));
-  if (images.length > 1) {
-    const index = imageIndex(images);
+  for (const document of attestations.flatMap(({ blobs }) => blobs))
+    if (isNew(digestOf(document))) yield* blob(document);
+  if (images.length > 1 || attestations.length > 0) {
+    const index = imageIndex(images, attestations);
     yield* blob(index.bytes);
     top = [index.descriptor];
   }

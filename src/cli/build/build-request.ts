@@ -212,6 +212,9 @@ function parseCache(text: string, place: 'src' | 'dest', { cwd }: World): CacheL
     case 'registry': {
       const reference = fields.get('ref');
       if (reference === undefined) throw new InvalidInput(`ref is required for a registry cache: ${text}`);
+      if (place === 'dest' && mode === 'max') {
+        throw new InvalidInput('a cache in a registry has the steps of the target alone: use type=local for mode=max');
+      }
       return { type, place: reference, mode };
     }
     case 'inline':
