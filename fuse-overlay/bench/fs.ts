@@ -4,20 +4,22 @@
  *   npm run bench:fs -- [--source DIR] [--rounds 5] [--large MIB] [--columns a,b] [--rows a,b] [--out FILE.md]
  *                       [--packages DIR --install 'gcc make'] [--npm DIR]
  *
- * `--rows` and `--columns` take parts of names. As an ordinary user; `cold` rows need root (they drop the machine's caches) and
- * are left out otherwise. Some rows need what is given (fixtures.ts): Debian packages and a tree that is a Debian root file
+ * `--rows` and `--columns` take parts of names. As an ordinary user. Before `cold` rows root drops all caches of the
+ * machine, anybody else the tree's contents from the page cache (on tmpfs: nothing). Some rows need what is given (fixtures.ts): Debian packages and a tree that is a Debian root file
  * system, a project for `npm ci`. The work directory is made in TMPDIR.
  *
  * Columns are interleaved, round by round; the servers are processes that live as long as the bench. The table says the medians
  * of wall seconds, in parentheses CPU seconds of client and server together; `--out` writes it into a page, too (docs/file-system-bench.md).
  */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   accessSync,
+  closeSync,
   constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -27,6 +29,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packDirectory } from '../test/support/pack-directory.ts';
 import { MountServer, columns, emptyDirectory, type Column } from './columns.ts';
+import { dropCached } from '../src/sys/io.ts';
 import { makeFixtures } from './fixtures.ts';
 import { table, type Sample } from './report.ts';
 import { rows, type Row } from './rows.ts';
@@ -48,7 +51,9 @@ const { values } = parseArgs({
   },
 });
 
-const dropCaches = '/proc/sys/vm/drop_caches';
+const allCaches = '/proc/sys/vm/drop_caches';
+/** Of the machine, not only in the user namespace. */
+const isRoot = isWritable(allCaches);
 
 if (values.inside) await main();
 else {
@@ -104,21 +109,12 @@ function wanted(list: string | undefined, name: string): boolean {
 
 function canRun(row: Row, work: string): boolean {
   if (row.needs !== undefined && !existsSync(join(work, row.needs))) return leftOut(row, `there is no ${row.needs}`);
-  return row.state === 'cold' && !canDropCaches() ? leftOut(row, 'only root drops caches') : true;
+  return row.needsRoot && !isRoot ? leftOut(row, 'only root drops names and attributes from the caches') : true;
 }
 
 function leftOut(row: Row, reason: string): false {
   process.stderr.write(`${row.name}: left out, ${reason}\n`);
   return false;
-}
-
-function canDropCaches(): boolean {
-  try {
-    accessSync(dropCaches, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Yields what has been measured so far after each round. */
@@ -156,7 +152,7 @@ async function runColumn(column: Column, shownRows: readonly Row[], work: string
     }
     const target = column.writable === 'elsewhere' && row.writes ? join(work, 'scratch') : at;
     if (row.before) run(row.before, target, work);
-    if (row.state === 'cold') dropAllCaches();
+    if (row.state === 'cold') dropCaches(work);
     const serverBefore = column.serverCpu();
     const sample = run(row.script, target, work);
     sample.server = column.serverCpu() - serverBefore;
@@ -166,9 +162,29 @@ async function runColumn(column: Column, shownRows: readonly Row[], work: string
   return results;
 }
 
-function dropAllCaches(): void {
-  spawnSync('sync');
-  writeFileSync(dropCaches, '3');
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function dropCaches(work: string): void {
+  spawnSync('sync', ['--file-system', work]);
+  if (isRoot) {
+    writeFileSync(allCaches, '3');
+    return;
+  }
+  const argv = [join(work, 'source'), join(work, 'packed'), '-type', 'f', '-print0'];
+  for (const path of execFileSync('find', argv, { encoding: 'utf8', maxBuffer: 1 << 28 })
+    .split('\0')
+    .filter(Boolean)) {
+    const fd = openSync(path, 'r');
+    dropCached(fd);
+    closeSync(fd);
+  }
 }
 
 function run(script: string, mountpoint: string, work: string): Sample {
