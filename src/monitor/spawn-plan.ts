@@ -1,5 +1,6 @@
 /** Executing a plan without an event loop: the caller reads its records as they come, and blocks meanwhile. */
 import { closeSync, readSync, writeSync } from 'node:fs';
+import { errorCode } from '../base/error-code.ts';
 import { sealedMemfd } from '../sys/memfd.ts';
 import { makeSocketPair } from '../sys/pipe.ts';
 import { posixSpawnProgram } from '../sys/posix-spawn.ts';
@@ -59,6 +60,17 @@ export function spawnPlan(plan: LaunchPlan, fds: readonly (readonly [from: numbe
   };
 }
 
+/** A signal may interrupt a read that waits (signal(7)), and Node's readSync tells: it is made again. */
+function readThrough(fd: number, into: Buffer, at: number): number {
+  for (;;) {
+    try {
+      return readSync(fd, into, at, into.length - at, null);
+    } catch (error) {
+      if (errorCode(error) !== 'EINTR') throw error;
+    }
+  }
+}
+
 /** Reads records from a blocking socket. */
 export class RecordReader {
   readonly #plan: Pick<LaunchPlan, 'action'>;
@@ -72,7 +84,7 @@ export class RecordReader {
 
   next(): MonitorRecord | undefined {
     for (let at = 0; at < RECORD.size;) {
-      const count = readSync(this.#fd, this.#record, at, RECORD.size - at, null);
+      const count = readThrough(this.#fd, this.#record, at);
       if (count === 0) return undefined;
       at += count;
     }

@@ -87,6 +87,12 @@ const probes = {
   gcc: command('gcc', 'gcc'),
   mmdebstrap: command('mmdebstrap', 'mmdebstrap'),
   podman: command('podman', 'podman'),
+  runc: command('runc', 'runc'),
+  containerd: command('containerd', 'containerd'),
+  slurm: {
+    met: () => ['slurmctld', 'slurmd', 'srun', 'munged'].every(hasCommand),
+    reason: 'Slurm is not installed (Debian: slurmctld slurmd slurm-client munge)',
+  },
   python3: command('python3', 'python3'),
   skopeo: command('skopeo', 'skopeo'),
   buildah: command('buildah', 'buildah'),
