@@ -97,7 +97,9 @@ function asUser(script: string): Promise<Result> {
 }
 
 test('srun --container: output and exit status', async () => {
-  const { status, stdout } = await asUser(`srun --container=${folder}/home/bundle sh -c 'echo out of $(hostname); exit 3'`);
+  const { status, stdout } = await asUser(
+    `srun --container=${folder}/home/bundle sh -c 'echo out of $(hostname); exit 3'`,
+  );
   expect({ status, stdout }).toEqual({ status: 3, stdout: 'out of trun\n' });
 });
 
