@@ -213,6 +213,7 @@ export class BridgeDriver implements NetworkDriver {
       names: request.names ?? [],
       ...(request.links === undefined ? {} : { links: request.links }),
       ...(request.traffic === undefined ? {} : { traffic: request.traffic }),
+      ...this.#ownResolvers(request),
       ...(request.interface === undefined ? {} : { interface: request.interface }),
       isGateway: request.isGateway ?? true,
       ports: [],
@@ -300,9 +301,25 @@ export class BridgeDriver implements NetworkDriver {
     };
   }
 
+  /**
+   * Where containers are found by name, the gateway stays their resolver and asks those of `--dns` for them, as Docker's
+   * does; but those that are containers themselves, which it cannot reach. So it does where rules of traffic go by the
+   * answers that it gives.
+   */
+  #ownResolvers({ dns, traffic }: EndpointRequest): Pick<EndpointRecord, 'resolvers'> {
+    const servers = dns?.servers ?? [];
+    const isNeeded = this.#options.directory !== undefined || (traffic?.egress?.length ?? 0) > 0;
+    const isAsked = isNeeded && !servers.some((server) => this.#subnets.contains(server));
+    return servers.length > 0 && isAsked ? { resolvers: servers } : {};
+  }
+
   #files(request: EndpointRequest, endpoint: EndpointRecord): PreparedEndpoint['files'] {
     const { gateway } = this.#options.record;
-    return containerFiles(request, { addresses: addressesOf(endpoint), host: gateway, servers: [gateway] });
+    const { servers = [], ...dns } = request.dns ?? {};
+    const context = { addresses: addressesOf(endpoint), host: gateway };
+    return endpoint.resolvers === undefined && servers.length > 0
+      ? containerFiles(request, { ...context, servers })
+      : containerFiles({ ...request, dns }, { ...context, servers: [gateway] });
   }
 
   #forget(container: string): void {
@@ -323,7 +340,7 @@ function addressesOf({ address, address6 }: EndpointRecord): string[] {
 
 /** What the network process has to know. */
 function served(endpoint: EndpointRecord): ProcessEndpoint {
-  const { container, address, address6, mac, names, links, traffic, ports, tap } = endpoint;
+  const { container, address, address6, mac, names, links, traffic, resolvers, ports, tap } = endpoint;
   return {
     container,
     address,
@@ -332,6 +349,7 @@ function served(endpoint: EndpointRecord): ProcessEndpoint {
     names,
     ...(links === undefined ? {} : { links }),
     ...(traffic === undefined ? {} : { traffic }),
+    ...(resolvers === undefined ? {} : { resolvers }),
     ports,
     ...(tap === undefined ? {} : { tap: { name: tap.name, pid: tap.keeper.pid, fd: keeperTunFd } }),
   };

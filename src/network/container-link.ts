@@ -6,12 +6,6 @@ import type { NetlinkSocket } from '../sys/netlink.ts';
 import { addAddress, addDefaultRoute, changeLink } from '../sys/netlink-requests.ts';
 import type { ProcessIdentity } from '../sys/process-identity.ts';
 
-/** Names of the network's links in the hub. */
-export interface HubLinks {
-  readonly bridge: string;
-  readonly tap: string;
-}
-
 /** A TAP of one container's own. */
 export interface OwnTap {
   /** Who keeps it open, at `keeperTunFd`. */

@@ -46,6 +46,8 @@ export interface EndpointRecord {
   /** Names by which this container alone finds others: `--link`. */
   readonly links?: Readonly<Record<string, string>>;
   readonly traffic?: TrafficRules;
+  /** Who is asked for it about other names than containers', instead of the host's resolvers. */
+  readonly resolvers?: readonly string[];
   /** Its interface in the container; absent: eth0. */
   readonly interface?: string;
   /** Whether its default route goes here; absent: yes. */

@@ -1,6 +1,6 @@
 /** The subnets of a network and the addresses in them. */
 import { AddressPool } from './address-pool.ts';
-import { parseAddress, parseSubnet, type Subnet } from './ipv4.ts';
+import { contains, parseAddress, parseSubnet, type Subnet } from './ipv4.ts';
 import { contains6, formatAddress6, parseAddress6, parseSubnet6, type Subnet6 } from './ipv6.ts';
 import type { NetworkRecord } from './records.ts';
 
@@ -32,6 +32,13 @@ export class SubnetPair {
   /** 0 without IPv6. */
   get prefixLength6(): number {
     return this.#subnet6?.prefixLength ?? 0;
+  }
+
+  /** Whether an address as text lies in one of them. */
+  contains(text: string): boolean {
+    const [address, address6] = [parseAddress(text), parseAddress6(text)];
+    if (address !== undefined) return contains(this.#subnet, address);
+    return address6 !== undefined && this.#subnet6 !== undefined && contains6(this.#subnet6, address6);
   }
 
   createPool(): AddressPool {

@@ -283,12 +283,15 @@ describe('names', () => {
       '-h',
       'box.example',
     ];
+    const plain = await busybox(['--dns', '192.0.2.53'], 'cat /etc/resolv.conf');
+    expect(plain).toMatch(/^nameserver 192\.0\.2\.53$/m);
     const printed = await busybox(flags, 'cat /etc/hosts /etc/resolv.conf');
     for (const line of [
       '192.0.2.7\ta.example',
       '10.203.0.1\tme',
       '10.203.0.2\tbox.example box',
-      'nameserver 192.0.2.53',
+      // Containers' names resolve there: it asks 192.0.2.53 about others.
+      'nameserver 10.203.0.1',
       'search corp.example',
       'options ndots:3',
     ]) {

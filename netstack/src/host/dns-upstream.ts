@@ -25,20 +25,20 @@ type Done = (answer: Uint8Array | undefined) => void;
 
 export class DnsUpstream {
   readonly #loop: EventLoop;
-  readonly #resolvers: () => readonly string[];
+  readonly #resolvers: (from: string) => readonly string[];
   readonly #trouble: HostTrouble;
   readonly #buffer = new Uint8Array(BUFFER_SIZE);
   readonly #exchanges = new Set<Exchange>();
 
-  constructor(loop: EventLoop, resolvers: () => readonly string[], trouble: HostTrouble) {
+  constructor(loop: EventLoop, resolvers: (from: string) => readonly string[], trouble: HostTrouble) {
     this.#loop = loop;
     this.#resolvers = resolvers;
     this.#trouble = trouble;
   }
 
-  /** Asks over the transport that the client used; `done` is called once. */
-  ask(transport: 'udp' | 'tcp', query: Uint8Array, done: Done): void {
-    const servers = this.#resolvers()
+  /** Asks for the client with the address `from`, over the transport that it used; `done` is called once. */
+  ask(transport: 'udp' | 'tcp', query: Uint8Array, from: string, done: Done): void {
+    const servers = this.#resolvers(from)
       .map((text) => IpAddress.parse(text))
       .filter((address) => address !== undefined);
     if (this.#exchanges.size >= MAX_IN_FLIGHT) {

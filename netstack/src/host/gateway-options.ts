@@ -46,10 +46,10 @@ export interface GatewayOptions {
    */
   readonly hostLoopback: boolean;
   /**
-   * Addresses of the host's resolvers, asked once for each query that is forwarded: return `hostResolvers()` for the host's
+   * Addresses of the resolvers for a container, asked once for each query that is forwarded: return `hostResolvers()` for the host's
    * /etc/resolv.conf, re-read when it changed. Loopback resolvers (127.0.0.53) work: queries leave from the host's namespace.
    */
-  readonly resolvers: () => readonly string[];
+  readonly resolvers: (from: string) => readonly string[];
   /**
    * Names of containers: the addresses (for PTR: the names) that answer the question, [] for a known name without such a record,
    * undefined when the name is not known here and the host's resolvers are to be asked. `from` is the asking container's address.

@@ -264,7 +264,7 @@ export class Gateway {
     if (connection.localPort === DNS_PORT && this.#isDns(connection.local)) {
       const from = connection.remote.toString();
       connection.app = new DnsStream(connection, (query, respond) =>
-        this.#dns.handle(query, from, (message, done) => this.#upstream.ask('tcp', message, done), respond),
+        this.#dns.handle(query, from, (message, done) => this.#upstream.ask('tcp', message, from, done), respond),
       );
       connection.accept();
     } else this.#tcp.forward(connection);
@@ -285,10 +285,11 @@ export class Gateway {
     const container = packet.source();
     const path = this.#stack.path(packet.destination(), container);
     if (!path) return;
+    const from = container.toString();
     this.#dns.handle(
       query,
-      container.toString(),
-      (message, done) => this.#upstream.ask('udp', message, done),
+      from,
+      (message, done) => this.#upstream.ask('udp', message, from, done),
       (answer, size) => this.#stack.udp.send(path, DNS_PORT, port, truncate(answer, size)),
     );
   }

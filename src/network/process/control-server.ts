@@ -97,6 +97,9 @@ function checkEndpoint(value: unknown): ProcessEndpoint {
     mac,
     ...(given['links'] === undefined ? {} : { links: checkLinks(given['links']) }),
     ...(given['traffic'] === undefined ? {} : { traffic: checkTraffic(given['traffic']) }),
+    ...(given['resolvers'] === undefined
+      ? {}
+      : { resolvers: checkArray(given['resolvers'], 'resolvers').map((each) => checkString(each, 'resolver')) }),
     names: checkArray(given['names'], 'names').map((name) => checkString(name, 'name')),
     ports: checkArray(given['ports'], 'ports').map(checkMapping),
     ...(given['tap'] === undefined ? {} : { tap: checkTap(given['tap']) }),

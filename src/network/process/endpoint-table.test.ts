@@ -156,6 +156,16 @@ test('a name is one with the network behind it as well, and IPv6 addresses are f
   expect(table.resolve({ name: reverse, type: 'PTR' }, '10.88.0.9')).toEqual(['web.net']);
 });
 
+test('a container may have resolvers of its own', () => {
+  table.add({ ...endpoint('a', 2), resolvers: ['192.0.2.53'] });
+  table.add(endpoint('b', 3));
+  expect(['10.88.0.2', '10.88.0.3', '10.88.0.9'].map((from) => table.resolversOf(from))).toEqual([
+    ['192.0.2.53'],
+    undefined,
+    undefined,
+  ]);
+});
+
 test('an alias of a link is known to its container alone, and follows what it names', () => {
   table.add({ ...endpoint('app', 2), links: { DB: 'postgres' } });
   table.add(endpoint('postgres', 3));

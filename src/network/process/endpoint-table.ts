@@ -111,9 +111,12 @@ export class EndpointTable {
 
   /** The container that has the address; empty where none has. */
   containerOf(address: string): string {
-    for (const { endpoint } of this.#served.values())
-      if (endpoint.address === address || endpoint.address6 === address) return endpoint.container;
-    return '';
+    return this.#endpointOf(address)?.container ?? '';
+  }
+
+  /** Who is to be asked for the container with that address; undefined: the host's resolvers. */
+  resolversOf(address: string): readonly string[] | undefined {
+    return this.#endpointOf(address)?.resolvers;
   }
 
   status(): ProcessStatus['endpoints'] {
@@ -133,6 +136,12 @@ export class EndpointTable {
     this.#names.set(endpoint);
     this.#hold(served);
     return served;
+  }
+
+  #endpointOf(address: string): ProcessEndpoint | undefined {
+    for (const { endpoint } of this.#served.values())
+      if (endpoint.address === address || endpoint.address6 === address) return endpoint;
+    return undefined;
   }
 
   /** Holds a container to its rules of traffic. */

@@ -30,11 +30,14 @@ export interface Gateways {
 /** What is told of at once: an answer's line is bounded. */
 const maxFlows = 20_000;
 
-type Settings = Pick<GatewayOptions, 'names' | 'log' | 'dns' | 'admits'>;
+type Settings = Pick<GatewayOptions, 'names' | 'log' | 'dns' | 'admits'> & {
+  /** Resolvers for the container with that address; undefined: the host's. */
+  readonly resolversOf: (address: string) => readonly string[] | undefined;
+};
 
 /** Takes the network's TAP over, where it has one. */
 export function openGateways(loop: EventLoop, config: ProcessConfig, settings: Settings): Gateways {
-  const resolvers = config.internal ? () => [] : hostResolvers();
+  const ofHost = hostResolvers();
   const { gateway6, prefixLength6 } = config;
   function create(fd: number, name: string): Gateway {
     return new Gateway({
@@ -46,7 +49,7 @@ export function openGateways(loop: EventLoop, config: ProcessConfig, settings: S
       ...(gateway6 === undefined || prefixLength6 === undefined ? {} : { address6: gateway6, prefix6: prefixLength6 }),
       mtu: config.mtu,
       hostLoopback: !config.internal,
-      resolvers,
+      resolvers: (from) => (config.internal ? [] : (settings.resolversOf(from) ?? ofHost())),
       ...settings,
       ...(config.internal ? { admits: () => false } : {}),
     });

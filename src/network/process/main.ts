@@ -44,6 +44,7 @@ function main(config: ProcessConfig): void {
   );
   const gateways = openGateways(loop, config, {
     names: (question, from) => endpoints.resolve(question, from),
+    resolversOf: (address) => endpoints.resolversOf(address),
     dns: egress,
     admits: (flow) => egress.admits(flow),
     log,

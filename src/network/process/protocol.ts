@@ -57,6 +57,8 @@ export interface ProcessEndpoint {
   /** Names by which it alone finds others: alias -> name. */
   readonly links?: Readonly<Record<string, string>>;
   readonly traffic?: TrafficRules;
+  /** Who is asked for it about other names than containers', instead of the host's resolvers. */
+  readonly resolvers?: readonly string[];
   readonly ports: readonly PortMapping[];
   /** Its own TAP: the name, and the descriptor of another process of ours that it is to be taken from. */
   readonly tap?: { readonly name: string; readonly pid: number; readonly fd: number };
