@@ -3,8 +3,11 @@
  *
  * Runs as: user, nosub
  */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { buildTar } from '../../src/image/testing/tar-builder.ts';
+import { TarReader } from '../../src/image/unpack/tar-reader.ts';
 import { output } from '../helpers/command.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 
@@ -101,6 +104,45 @@ describe.each(['kernel', 'fuse'])('a %s writable layer', (kind) => {
     expect(listed).toMatch(/^drwxr-xr-x .* proc\/$/m);
     expect(listed).not.toMatch(/\.wh\./);
   });
+});
+
+/** Path and attributes of the entries of an archive that have any. */
+function xattrsIn(archive: Buffer): string[] {
+  const found: string[] = [];
+  const reader = new TarReader({
+    entry: ({ path, xattrs }) => {
+      for (const { name, value } of xattrs)
+        found.push(`${path.toString()} ${name.toString()} ${value.toString('hex')}`);
+    },
+    data: () => undefined,
+    hole: () => undefined,
+    endOfEntry: () => undefined,
+  });
+  reader.write(archive);
+  reader.end();
+  return found;
+}
+
+test.each(['auto', 'fuse'])('file capabilities go through import, run, commit and export: %s', async (writable) => {
+  const { box } = bed;
+  const capability = '0100000200200000000000000000000000000000';
+  const pax = { 'SCHILY.xattr.security.capability': Buffer.from(capability, 'hex'), 'SCHILY.xattr.user.key': 'value' };
+  const archive = buildTar([
+    { path: 'bin/busybox', content: await readFile('/bin/busybox'), mode: 0o755 },
+    { path: 'program', content: 'x', mode: 0o755, pax },
+  ]);
+  await box.ok(['import', '-', 'capable:1'], { input: archive });
+  const options = ['--name', 'capable', '--storage-opt', `writable=${writable}`];
+  await box.ok(['run', ...options, 'capable:1', '/bin/busybox', 'mv', '/program', '/moved']);
+  await box.ok(['commit', 'capable', 'capable:2']);
+  await box.ok(['rm', 'capable']);
+  await box.ok(['create', '--name', 'capable', 'capable:2', 'true']);
+  await box.ok(['export', '-o', join(box.folder, 'capable.tar'), 'capable']);
+  expect(xattrsIn(await readFile(join(box.folder, 'capable.tar')))).toEqual([
+    `moved security.capability ${capability}`,
+    `moved user.key ${Buffer.from('value').toString('hex')}`,
+  ]);
+  await box.ok(['rm', 'capable']);
 });
 
 test('a running container can be committed and told apart', async () => {
