@@ -79,8 +79,12 @@ export class LossRecovery {
     }
     if (before(this.#resent, una)) this.#resent = una;
     if (this.#afterTimeout) congestion.acknowledged(count);
-    // A partial acknowledgement: the segment it stops at is lost as well, if it was not sent again already (RFC 6582, 3.2).
-    else if (this.#resent === una) this.#lostEdge = later(this.#lostEdge, earlier(advance(una, mss), this.#point));
+    // A partial acknowledgement: the segment it stops at is lost as well, if it was not sent again already. Without SACK it goes
+    // out at once, for the duplicates that told how much has left the network are not counted on (RFC 6582, 3.2, step 5).
+    else if (this.#resent === una) {
+      this.#lostEdge = later(this.#lostEdge, earlier(advance(una, mss), this.#point));
+      if (this.#scoreboard.isEmpty) this.#force = true;
+    }
     this.#extend();
   }
 
