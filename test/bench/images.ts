@@ -3,6 +3,7 @@
  *
  *   pull   a Debian image, and one of ten layers and a gigabyte, from a registry on this machine into an empty store
  *   disk   bytes of the stores with five related images
+ *   build  a Dockerfile of twelve instructions beside buildah: cold, cached, one source file changed
  *   lazy   first output of a small program in a gigabyte, behind a line of 100 Mbit/s, against pulling first
  */
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
@@ -13,13 +14,14 @@ import { makeImages } from '../helpers/images.ts';
 import { Registry } from '../helpers/registry.ts';
 import { unmet } from '../helpers/requirements.ts';
 import { Sandbox } from '../helpers/sandbox.ts';
+import { benchBuild } from './build.ts';
 import { packFolders, pushLarge, pushRelated } from './image-sources.ts';
 import { startLazyRegistry } from './lazy-registry.ts';
 import { type Contestant, printComparison, race } from './race.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
 const parts = process.argv.slice(3);
-const reason = await unmet(['ordinary-user', 'user-namespaces', 'podman', 'docker-registry', 'skopeo']);
+const reason = await unmet(['ordinary-user', 'user-namespaces', 'podman', 'buildah', 'docker-registry', 'skopeo']);
 if (reason !== undefined) {
   console.error(`This bench cannot run here: ${reason}`);
   process.exit(1);
@@ -134,3 +136,4 @@ await using registry = await Registry.start();
 if (isAsked('pull')) await benchPull(registry, sources);
 if (isAsked('disk')) await benchDisk(registry, sources);
 if (isAsked('lazy')) await benchLazy();
+if (isAsked('build')) await benchBuild(rounds);

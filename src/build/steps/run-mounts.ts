@@ -1,7 +1,6 @@
 /** The mounts of a RUN: what is known of them for its cache key, and what is made ready when it runs. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { digestOf } from '../../image/digest.ts';
 import type { StepMount } from '../../engine/build-step.ts';
 import type { StepEvents } from '../display/progress.ts';
 import type { InstructionOf } from '../dockerfile/instruction.ts';
@@ -198,9 +197,4 @@ function prepareBind(
       return Promise.resolve();
     },
   };
-}
-
-/** For what a cache folder begins with. */
-export function cacheFolderName(id: string): string {
-  return digestOf(id).slice('sha256:'.length);
 }
