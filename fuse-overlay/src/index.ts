@@ -24,6 +24,11 @@ export { formatTrace, type TraceRecord } from './server/trace.ts';
 export * as flags from './protocol/flags.ts';
 export { DevFuse } from './transport/dev-fuse.ts';
 export { mountFuse, unmountFuse, type MountFuseOptions } from './transport/mount-fuse.ts';
+export {
+  mountFuseNative,
+  type FuseNativeMount,
+  type MountFuseNativeOptions,
+} from './transport/fuse-native/mount-fuse-native.ts';
 export type { Transport } from './transport/transport.ts';
 export type { ListVisitor, LowerLayer } from './layers/lower-layer.ts';
 export {
