@@ -1,8 +1,7 @@
 /** `bundle`: an image as an OCI bundle, for trun-oci and any other runtime. */
-import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join, resolve } from 'node:path';
-import { openImageTree } from 'fuse-overlay';
 import type { IdExtent } from '../base/id-extents.ts';
 import { findIdMap } from '../holder/id-map.ts';
 import { containerCapabilities, containerSpec } from '../oci/image-to-spec.ts';
@@ -69,20 +68,10 @@ export function writeBundle(paths: StatePaths, { image: name, folder, command, t
   const rootfs = join(bundle, 'rootfs');
   makeEmpty(bundle);
   mkdirSync(rootfs, { mode: 0o755 });
-  const files = openSync(tree.files, 'r');
-  try {
-    const layer = openImageTree(tree.index, files);
-    try {
-      const result = writeRootfs(layer, rootfs, { keepOwners: isRoot });
-      const config = { ...spec, ociVersion: '1.0.2', linux: isRoot ? rootsOwn(spec.linux) : usersOwn(spec.linux) };
-      writeFileSync(join(bundle, 'config.json'), `${JSON.stringify(config, plainNumbers, 2)}\n`);
-      return result;
-    } finally {
-      layer.close();
-    }
-  } finally {
-    closeSync(files);
-  }
+  const result = writeRootfs(tree, rootfs, { keepOwners: isRoot });
+  const config = { ...spec, ociVersion: '1.0.2', linux: isRoot ? rootsOwn(spec.linux) : usersOwn(spec.linux) };
+  writeFileSync(join(bundle, 'config.json'), `${JSON.stringify(config, plainNumbers, 2)}\n`);
+  return result;
 }
 
 function makeEmpty(folder: string): void {

@@ -8,9 +8,10 @@ import {
   linkSync,
   lutimesSync,
   mkdirSync,
+  openSync,
   symlinkSync,
 } from 'node:fs';
-import { Attributes, FileType, type LowerLayer, Name } from 'fuse-overlay';
+import { Attributes, FileType, type LowerLayer, Name, openImageTree } from 'fuse-overlay';
 import { systemError } from '../sys/system-error.ts';
 
 export interface RootfsOptions {
@@ -24,11 +25,30 @@ export interface RootfsResult {
   readonly leftOut: number;
 }
 
+/** Writes an image's merged tree, by its index and the content store, below `root`, an empty folder. */
+export function writeRootfs(
+  image: { readonly index: string; readonly files: string },
+  root: string,
+  options: RootfsOptions,
+): RootfsResult {
+  const files = openSync(image.files, 'r');
+  try {
+    const layer = openImageTree(image.index, files);
+    try {
+      return writeTree(layer, root, options);
+    } finally {
+      layer.close();
+    }
+  } finally {
+    closeSync(files);
+  }
+}
+
 /**
- * Writes the layer's tree below `root`, an empty folder. Paths are made of the layer's own names, each checked, and folders
- * are made before what is in them: no link of the image's is ever followed.
+ * Paths are made of the layer's own names, each checked, and folders are made before what is in them: no link of the
+ * image's is ever followed.
  */
-export function writeRootfs(layer: LowerLayer, root: string, options: RootfsOptions): RootfsResult {
+function writeTree(layer: LowerLayer, root: string, options: RootfsOptions): RootfsResult {
   const written = new Map<number, Buffer>();
   let leftOut = 0;
 
