@@ -8,21 +8,13 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { basicConformance, fillForConformance } from './support/basic-conformance.ts';
 
 const isRoot = process.getuid?.() === 0;
 const identity = isRoot ? { uid: 65534, gid: 65534 } : {};
 const server = join(import.meta.dirname, 'support/serve-native.ts');
 const canLoad =
   spawnSync(process.execPath, ['-e', 'require("fuse-native")'], { cwd: import.meta.dirname }).status === 0;
-
-/** What programs see and do, which has to come to the same as in a bare folder. */
-const script = `
-  ls -a . d; cat d/f; echo more >> d/f; cat d/f d/linked; stat -c '%h %s' d/f
-  mkdir new; echo x > new/y; mv new/y z; ln z zz; ln -s z l; readlink l; stat -c '%h %a %s' z; chmod 640 z; stat -c %a z
-  touch -d @1234567890 z; stat -c %Y z; rm zz; rmdir new; rm -r d; ls -A; mkfifo p; stat -c %F p
-  cp /bin/sh prog; ./prog -c 'echo ran'; cmp prog /bin/sh && truncate -s 1000 prog && stat -c %s prog
-  exec 5> gone; rm gone; echo held >&5; exec 5>&-; test ! -e gone; cat absent 2>&1 | grep -o 'No such file.*'
-  seq 500 | while read n; do echo $n > f$n; done; ls | wc -l; cat f* | sort -n | tail -n 1; rm f*; ls`;
 
 test.skipIf(!canLoad)('a union is mounted, changed and unmounted (needs fuse-native)', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'fuse-native-'));
@@ -32,8 +24,8 @@ test.skipIf(!canLoad)('a union is mounted, changed and unmounted (needs fuse-nat
     chmodSync(folder, 0o755);
     if (isRoot) chownSync(folder, 65534, 65534);
   }
-  const fill = 'mkdir d; echo low > d/f; ln d/f d/linked';
-  for (const name of ['lower', 'bare']) execFileSync('sh', ['-c', fill], { ...identity, cwd: join(directory, name) });
+  for (const name of ['lower', 'bare'])
+    execFileSync('sh', ['-c', fillForConformance], { ...identity, cwd: join(directory, name) });
   const argv = ['-Urm', process.execPath, '--no-warnings', server, ...folders.slice(1, 4)];
   const child = spawn('unshare', argv, { ...identity, stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' });
   try {
@@ -41,8 +33,12 @@ test.skipIf(!canLoad)('a union is mounted, changed and unmounted (needs fuse-nat
     const enter = ['--preserve-credentials', '-U', '-m', '-t', String(child.pid)];
     const become = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : ['env'];
     const inside = [...become.slice(1), 'nsenter', ...enter, 'sh', '-e', '-c'];
-    const found = execFileSync(become[0]!, [...inside, `cd ${folders[1]}; ${script}`], { encoding: 'utf8' });
-    const expected = execFileSync('sh', ['-e', '-c', script], { ...identity, cwd: folders[4], encoding: 'utf8' });
+    const found = execFileSync(become[0]!, [...inside, `cd ${folders[1]}; ${basicConformance}`], { encoding: 'utf8' });
+    const expected = execFileSync('sh', ['-e', '-c', basicConformance], {
+      ...identity,
+      cwd: folders[4],
+      encoding: 'utf8',
+    });
     expect(found).toBe(expected);
     const ended = once(child, 'exit');
     child.stdin.end();
