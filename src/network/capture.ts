@@ -5,7 +5,7 @@
  */
 import { CaptureFile } from 'netstack';
 import { errorCode } from '../base/error-code.ts';
-import { PacketRing, packetSocketArguments, type RingPacket } from '../sys/packet-ring.ts';
+import { handoverTime, PacketRing, packetSocketArguments, type RingPacket } from '../sys/packet-ring.ts';
 import { pidfdOpen } from '../sys/pidfd.ts';
 import { Poller } from '../sys/poller.ts';
 import { closeSync } from 'node:fs';
@@ -85,8 +85,15 @@ export async function startCapture(
   }
   record(() => false);
   poller.watch(ring.fd, () => record(() => captured === options.count));
-  poller.watch(process_, () => record(() => true));
-  return { ended, stop: () => record(() => true) };
+  /** What came until now is still with the kernel. */
+  function stop(): void {
+    setTimeout(() => record(() => true), handoverTime);
+  }
+  poller.watch(process_, () => {
+    poller.unwatch(process_);
+    stop();
+  });
+  return { ended, stop };
 }
 
 /** Index -> name of the interfaces that are wanted. */

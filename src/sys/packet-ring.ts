@@ -27,6 +27,9 @@ export const packetSocketArguments = [17, 3 | 0o2000000, 0x0300] as const;
 /** 32 blocks of 1 MiB, each handed over after 50 ms at the latest. */
 const RING = { blockSize: 1 << 20, blocks: 32, frameSize: 1 << 16, timeout: 50 } as const;
 
+/** Milliseconds after which all that came before has been handed over. */
+export const handoverTime = 2 * RING.timeout;
+
 /** struct tpacket_block_desc with its tpacket_hdr_v1. */
 const BLOCK = { status: 8, packets: 12, first: 16 } as const;
 const STATUS = { KERNEL: 0, USER: 1 } as const;
