@@ -36,9 +36,9 @@ export class FdCache {
     this.#lastFd = fd;
   }
 
-  /** Closes the less recently used half: when the process or the system is out of descriptors. */
+  /** Closes the less recently used half, never the one used last: when the process or the system is out of descriptors. */
   shrink(): void {
-    let surplus = Math.ceil(this.#open.size / 2);
+    let surplus = Math.floor(this.#open.size / 2);
     for (const oldest of this.#open.keys()) {
       if (surplus-- <= 0) return;
       this.delete(oldest);

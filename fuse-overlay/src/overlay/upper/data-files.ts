@@ -2,6 +2,7 @@
  * Contents of regular files in the upper layer: one flat file for each inode, `data/XX/NUMBER` in hexadecimal, so that renames
  * and links never touch them. Results are as in sys/: negative is `-errno`.
  */
+import { FdCache } from '../../layers/fd-cache.ts';
 import { errno } from '../../sys/errors.ts';
 import { readDirectory } from '../../sys/directory.ts';
 import { close, linkAt, mkdirAt, openAt, unlinkAt } from '../../sys/files.ts';
@@ -10,19 +11,24 @@ import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, O_TRUNC } from '../..
 import { statAt, statFd, type FileStat } from '../../sys/stat.ts';
 import { checked } from '../../sys/errors.ts';
 
-/** Descriptors kept open. Opening again costs a few microseconds. */
-const capacity = 512;
+/** Descriptors that each layer keeps open. Opening again costs a few microseconds. */
+const keptOpen = 1024;
+
+/** One process may serve many layers: where one finds no descriptor left, all give some. */
+const layers = new Set<DataFiles>();
 
 export class DataFiles {
   readonly #dirFd: number;
-  readonly #open = new Map<number, number>();
+  readonly #open: FdCache;
   /** Directories (`.` and `XX`) whose names are known to be on disk. */
   readonly #synced = new Set<string>();
 
-  constructor(dir: string) {
+  constructor(dir: string, capacity: number = keptOpen) {
+    this.#open = new FdCache(capacity);
     const made = mkdirAt(AT_FDCWD, dir, 0o700);
     if (made !== -errno.EEXIST) checked(made, 'mkdir', `make the data directory of an upper layer, ${dir}`, dir);
     this.#dirFd = checked(openAt(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY), 'open', `open ${dir}`, dir);
+    layers.add(this);
   }
 
   /** A descriptor on the backing file system. */
@@ -30,31 +36,30 @@ export class DataFiles {
     return this.#dirFd;
   }
 
-  /** The descriptor of the inode's file, read-write; ours to close. A file that a crash took is made anew, empty. */
+  /** The descriptor of the inode's file, read-write; ours to close, when it is the one used longest ago. A file that a crash took is made anew, empty. */
   fd(ino: number): number {
     const known = this.#open.get(ino);
-    if (known !== undefined) return known;
-    const fd = openAt(this.#dirFd, pathOf(ino), O_RDWR);
+    if (known >= 0) return known;
+    const fd = this.#openFile(ino, O_RDWR);
     if (fd === -errno.ENOENT) return this.create(ino);
     return fd < 0 ? fd : this.#keep(ino, fd);
   }
 
   /** A descriptor to read the inode's file by, the caller's. */
   openForReading(ino: number): number {
-    return openAt(this.#dirFd, pathOf(ino), O_RDONLY);
+    return this.#openFile(ino, O_RDONLY);
   }
 
   /** Makes the inode's file, empty, also where there is one. */
   create(ino: number): number {
     this.closeFile(ino);
-    const path = pathOf(ino);
     const flags = O_RDWR | O_CREAT | O_TRUNC;
-    let fd = openAt(this.#dirFd, path, flags, 0o600);
+    let fd = this.#openFile(ino, flags);
     if (fd === -errno.ENOENT) {
       const made = mkdirAt(this.#dirFd, folderOf(ino), 0o700);
       if (made < 0 && made !== -errno.EEXIST) return made;
       this.#synced.delete('.');
-      fd = openAt(this.#dirFd, path, flags, 0o600);
+      fd = this.#openFile(ino, flags);
     }
     if (fd < 0) return fd;
     this.#synced.delete(folderOf(ino));
@@ -80,7 +85,7 @@ export class DataFiles {
 
   stat(ino: number, out: FileStat): number {
     const known = this.#open.get(ino);
-    return known === undefined ? statAt(this.#dirFd, pathOf(ino), out) : statFd(known, out);
+    return known >= 0 ? statFd(known, out) : statAt(this.#dirFd, pathOf(ino), out);
   }
 
   /** Contents and name of the file reach the disk. */
@@ -94,10 +99,7 @@ export class DataFiles {
   }
 
   closeFile(ino: number): void {
-    const fd = this.#open.get(ino);
-    if (fd === undefined) return;
     this.#open.delete(ino);
-    close(fd);
   }
 
   /** Removes the files whose inode has no use for them. */
@@ -114,20 +116,21 @@ export class DataFiles {
   }
 
   close(): void {
-    for (const fd of this.#open.values()) close(fd);
-    this.#open.clear();
+    layers.delete(this);
+    this.#open.close();
     close(this.#dirFd);
   }
 
   #keep(ino: number, fd: number): number {
-    if (this.#open.size >= capacity) {
-      for (const oldest of this.#open.keys()) {
-        this.closeFile(oldest);
-        break;
-      }
-    }
     this.#open.set(ino, fd);
     return fd;
+  }
+
+  #openFile(ino: number, flags: number): number {
+    const fd = openAt(this.#dirFd, pathOf(ino), flags, 0o600);
+    if (fd !== -errno.EMFILE && fd !== -errno.ENFILE) return fd;
+    for (const layer of layers) layer.#open.shrink();
+    return openAt(this.#dirFd, pathOf(ino), flags, 0o600);
   }
 
   #syncFolder(folder: string): number {
