@@ -68,6 +68,16 @@ describe('the life of a container', () => {
     expect(existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/stat`, 'latin1') : 'Z').toContain('Z');
   });
 
+  test('a program that turns out to be none when it is started', async () => {
+    writeFileSync(join(oci.rootfs, 'tmp/none'), 'this is no program', { mode: 0o755 });
+    const bundle = await oci.bundle('none', ['/tmp/none']);
+    await oci.ok(['create', '--bundle', bundle, 'none']);
+    // The launcher gives the word itself, and the command says afterwards what came of it.
+    await expect(oci.ok(['start', 'none'])).rejects.toThrow('exec: \\"/tmp/none\\": exec format error');
+    await waitFor('the container to end', async () => (await oci.status('none')) === 'stopped');
+    await oci.ok(['delete', 'none']);
+  });
+
   test('run hands exit status and output through', async () => {
     const bundle = await oci.bundle('runs', [
       'sh',
