@@ -70,6 +70,12 @@ export async function startUnit(
   return cgroups;
 }
 
+/** Has a process of ours moved to a scope: from a login session's cgroup, a user cannot move it there. */
+export async function attachToUnit(scope: string, pid: number): Promise<void> {
+  using manager = await SystemdManager.connect(hostUid(), process.env);
+  await manager.attach(scope, '', [pid]);
+}
+
 /** Has systemd forget a scope whose processes are gone. */
 export async function stopUnit(scope: string): Promise<void> {
   using manager = await SystemdManager.connect(hostUid(), process.env);

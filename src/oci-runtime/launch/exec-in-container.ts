@@ -1,5 +1,6 @@
 import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../../base/error-code.ts';
 import { LaunchError } from '../../monitor/record.ts';
 import { type PlanProcess, spawnPlan } from '../../monitor/spawn-plan.ts';
 import type { Linux, Process } from '../../oci/runtime-spec.ts';
@@ -42,7 +43,7 @@ export async function execInContainer(record: ContainerRecord, request: ExecRequ
   if (theirs !== undefined) closeSync(theirs);
   try {
     const joiner = note(program);
-    enterCgroup(record, foreground ? joiner : program.pid, request.rootless);
+    await enterCgroup(record, foreground ? joiner : program.pid, request.rootless);
     program.go();
     const pid = note(program);
     if (process.oomScoreAdj !== undefined) setOomScore(pid, process.oomScoreAdj);
@@ -71,14 +72,18 @@ function note(program: PlanProcess): number {
  * The container's own cgroup; where it has divided that further (systemd inside) none may enter it, so that of the first
  * process does (cgroup-v2.rst, "No Internal Process Constraint").
  */
-function enterCgroup({ cgroup, init }: ContainerRecord, pid: number, rootless: boolean): void {
+async function enterCgroup({ cgroup, init }: ContainerRecord, pid: number, rootless: boolean): Promise<void> {
   if (cgroup.version === 0) return;
   try {
     new ContainerCgroups(cgroup).enter(pid);
   } catch (error) {
+    if (cgroup.unit !== undefined && ['EACCES', 'EPERM'].includes(errorCode(error) ?? '')) {
+      const { attachToUnit } = await import('../cgroup/systemd-unit.ts');
+      return attachToUnit(cgroup.unit, pid);
+    }
     const hierarchies = readHierarchies();
     const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${init!.pid}/cgroup`, 'utf8'))?.[1];
-    if (hierarchies.version === 2 && path !== undefined) {
+    if (hierarchies.version === 2 && path !== undefined && errorCode(error) === 'EBUSY') {
       writeFileSync(join(hierarchies.mountPoint, path, 'cgroup.procs'), String(pid));
     } else if (!rootless) {
       throw error;
