@@ -78,4 +78,35 @@ describe('TCP over a link', () => {
       transfer({ ...faults, seed, ...(seed % 2 === 0 && { offloads: OFFLOADS }), ipv6: seed % 3 === 0 }, 300_000);
     });
   }
+
+  it('finds the peer again after a MAC address was damaged on the way', () => {
+    const faults = { loss: 0.0646, duplicate: 0.0215, reorder: 0.1877, jitter: 8.646, delay: 14.258, corrupt: 0.00412 };
+    for (const size of [77_500, 85_000, 112_500, 125_000])
+      transfer({ ...faults, seed: 279_154_201, tcp: { sack: false, timestamps: false, timeWaitTime: 240_000 } }, size);
+  });
+
+  it('survives sixty links of every kind', () => {
+    const random = seededRandom(5);
+    for (let link = 0; link < 60; link++) {
+      const wire: WireOptions = {
+        loss: random() * 0.05,
+        duplicate: random() * 0.1,
+        reorder: random() * 0.3,
+        corrupt: random() * 0.01,
+        jitter: random() * 20,
+        delay: random() * 30,
+        seed: link,
+        ipv6: random() < 0.3,
+        mtu: random() < 0.3 ? 9000 : 1500,
+        ...(random() < 0.5 && { offloads: OFFLOADS }),
+        tcp: {
+          sack: random() < 0.5,
+          timestamps: random() < 0.5,
+          window: random() < 0.3 ? 20_000 : 1 << 20,
+          timeWaitTime: 240_000,
+        },
+      };
+      transfer(wire, 60_000 + Math.floor(random() * 100_000));
+    }
+  });
 });

@@ -349,6 +349,24 @@ describe('loss', () => {
     expect(peer.app.reason).toBe('timeout');
   });
 
+  it('asks for the peer’s MAC address anew when nothing comes back, and goes on while nobody answers', () => {
+    const peer = established({ outgoing: 'data' });
+    peer.take();
+    peer.present = false;
+    peer.elapse(1000);
+    expect(peer.others).toHaveLength(0);
+    peer.elapse(5000);
+    expect(peer.others).toHaveLength(3);
+    expect(peer.connection?.path.neighbour.unreachable).toBe(true);
+    peer.elapse(10_000);
+    expect(peer.app.reason).toBeUndefined();
+    peer.take();
+    peer.present = true;
+    peer.send({ flags: '.', seq: 1, ack: 1 });
+    peer.elapse(60_000);
+    expect(peer.take().some(({ payload }) => payload === 'data')).toBe(true);
+  });
+
   it('takes back what a peer reneged on', () => {
     const peer = new ScriptedPeer({ tcp: { timestamps: false }, outgoing: 'a'.repeat(3000) });
     peer.establish({ syn: { mss: 1000, sackPermitted: true } });

@@ -108,11 +108,13 @@ export class ConnectionTimers {
       return;
     }
     this.#tries++;
-    if (path.neighbour.unreachable) connection.finish('unreachable');
+    if (path.neighbour.unreachable && connection.isHalfOpen) connection.finish('unreachable');
     else if (this.#tries > (connection.isHalfOpen ? limits.synRetries : limits.retries)) this.#giveUp();
     else {
+      // RFC 1122, 2.3.2.1: nothing comes back; perhaps the peer has another MAC address by now.
+      if (this.#tries > 1) path.neighbour.solicit();
       sender.rtt.backOff();
-      if (connection.isHalfOpen) this.#repeatSyn();
+      if (connection.isHalfOpen) connection.sendSyn();
       else if (this.#waiting === 'window') this.#provoke();
       else {
         sender.recovery.timedOut();
@@ -120,12 +122,6 @@ export class ConnectionTimers {
       }
       if (!connection.isClosed()) this.#await(this.#waiting, sender.rtt.timeout);
     }
-  }
-
-  #repeatSyn(): void {
-    this.#connection.sendSyn();
-    // Perhaps the container came back with another MAC address.
-    if (this.#tries > 1) this.#connection.path.neighbour.solicit();
   }
 
   #giveUp(): void {
