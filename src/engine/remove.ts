@@ -1,5 +1,6 @@
 /** Removing containers. A removal that was begun is finished, by the next agent if need be. */
-import { readdirSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writableLayer } from '../storage/probe.ts';
 import { listContainers, readContainer, type ContainerConfig, type ContainerState } from './container.ts';
@@ -88,5 +89,6 @@ async function finishRemoval(context: EngineContext, name: string): Promise<void
   for (const kind of config === undefined ? (['kernel', 'fuse'] as const) : [config.writable]) {
     await writableLayer(kind).remove({ paths, holder, id, folder });
   }
-  rmSync(folder, { recursive: true, force: true });
+  // On other threads: a large layer would keep everybody waiting.
+  await rm(folder, { recursive: true, force: true });
 }

@@ -1,5 +1,6 @@
 /** The kernel's overlayfs over the FUSE mount of an image: creates, writes and deletes at the kernel's speed. */
-import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureMount } from '../image-server/client.ts';
 import { errorCode } from '../base/error-code.ts';
@@ -27,12 +28,12 @@ export const kernelOverlay: WritableLayer = {
 
   async remove({ holder, folder }) {
     const folders = [join(folder, 'upper'), join(folder, 'work')];
-    if (!removeOwn(folders)) await removeTrees(holder, folders);
+    if (!(await removeOwn(folders))) await removeTrees(holder, folders);
   },
 };
 
 /** A container that wrote nothing under other ids leaves what its user can remove: no process inside is needed. */
-function removeOwn([upper, work]: readonly string[]): boolean {
+async function removeOwn([upper, work]: readonly string[]): Promise<boolean> {
   try {
     // overlayfs leaves it with no permissions at all, so it cannot be looked into; it is empty as a rule.
     rmdirSync(join(work!, 'work'));
@@ -40,7 +41,7 @@ function removeOwn([upper, work]: readonly string[]): boolean {
     if (errorCode(error) !== 'ENOENT') return false;
   }
   try {
-    for (const folder of [upper!, work!]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [upper!, work!]) await rm(folder, { recursive: true, force: true });
     return true;
   } catch {
     return false;

@@ -126,10 +126,10 @@ describe('what joins a container', () => {
   }, 60_000);
 
   test('CVE-2016-9962: the process that joins cannot be traced, nor its fds taken', async () => {
+    // What has become the container's own program meanwhile is the container's to trace: the name is looked at again.
     const watcher = `perl -e 'my $self = $$; while (!-e "/stop") { for my $p (glob "/proc/[0-9]*") {
         my ($pid) = $p =~ /(\\d+)$/; next if $pid == $self or $pid == 1;
         next unless comm($p) =~ /trun/;
-        # What has become the container's own program meanwhile is the container's to trace.
         for my $got (map { readlink($_) // () } glob "$p/fd/*") { print "ESCAPED fd $got\\n" if comm($p) =~ /trun/ }
         if (open my $m, "+<", "$p/mem") { print "ESCAPED mem\\n" if comm($p) =~ /trun/ } } }
       sub comm { open my $c, "<", "$_[0]/comm" or return ""; return <$c> // "" }'; echo tried`;
