@@ -8,11 +8,14 @@ import type { StatePaths } from '../state/paths.ts';
 import { socketAddress } from '../state/socket-address.ts';
 import { sendWithFds } from '../sys/fd-passing.ts';
 import { errorCode } from '../base/error-code.ts';
+import { agentBuild, lastingProcess } from '../base/install.ts';
 import { connectUnix } from '../sys/unix-connect.ts';
 
 /** How long a new agent may take to listen: it takes over every container first. */
 const PATIENCE = 60_000;
 const SEND_TIMEOUT = 10_000;
+/** How often a request may meet an agent of another build: two versions used at once hand over to and fro. */
+const HANDOVERS = 20;
 
 /** The agent was killed before it answered. What it was asked may have been done or not. */
 export class AgentGone extends Error {}
@@ -21,6 +24,8 @@ interface Message {
   readonly result?: unknown;
   readonly error?: { readonly code: EngineErrorCode; readonly message: string };
   readonly exitCode?: number;
+  /** It was of another build than we are, and has started one of ours: ask that. */
+  readonly handover?: boolean;
 }
 
 /** A request that has been answered; its connection stays for what follows. */
@@ -44,15 +49,31 @@ export async function askAgent<Name extends RequestName>(
   return answer.result;
 }
 
-/** As askAgent, for requests after whose result more comes. */
+/** As askAgent, for requests after whose result more comes. An agent of another build hands over to one of ours first. */
 export async function openRequest<Name extends RequestName>(
   paths: StatePaths,
   method: Name,
   params: Requests[Name]['params'],
   fds: readonly number[] = [],
 ): Promise<Answer<Name>> {
+  for (let patience = HANDOVERS; ; patience--) {
+    const answer = await tryRequest(paths, method, params, fds);
+    if (answer !== undefined) return answer;
+    if (patience === 0)
+      throw new EngineError('FAILED', 'The agent changes its build all the time: are two versions in use?');
+  }
+}
+
+/** Undefined: the agent has handed over. */
+async function tryRequest<Name extends RequestName>(
+  paths: StatePaths,
+  method: Name,
+  params: Requests[Name]['params'],
+  fds: readonly number[],
+): Promise<Answer<Name> | undefined> {
   const fd = await connectAgent(paths);
-  const line = Buffer.from(`${JSON.stringify({ method, params })}\n`);
+  const from = { build: agentBuild(), command: lastingProcess('agent', paths.root) };
+  const line = Buffer.from(`${JSON.stringify({ method, params, from })}\n`);
   try {
     sendAll(fd, line, fds);
   } catch (error) {
@@ -79,7 +100,11 @@ export async function openRequest<Name extends RequestName>(
     socket.end();
     await closed;
   }
-  const { result, error } = await next();
+  const { result, error, handover } = await next();
+  if (handover === true) {
+    await close();
+    return undefined;
+  }
   if (error !== undefined) {
     socket.destroy();
     throw new EngineError(error.code, error.message);

@@ -1,5 +1,5 @@
 /** Where this installation of trun lies: bundles, the monitor's binaries. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** The folder with package.json, bin/ and dist/: above dist/ in a bundle, above src/base/ in the sources. */
@@ -30,6 +30,13 @@ export function lastingProcess(name: ProcessName, ...args: readonly string[]): [
 /** The bundle of one of trun's processes, to be run with `process.execPath`. */
 export function processEntry(name: ProcessName): string {
   return join(installRoot, 'dist', `${name}.cjs`);
+}
+
+/** Tells one build of the agent from another: a process keeps what it was started from, whatever lies there by now. */
+export function agentBuild(): string {
+  const entry = processEntry('agent');
+  const stat = statSync(entry, { throwIfNoEntry: false });
+  return stat === undefined ? entry : `${entry} ${stat.ino} ${stat.mtimeMs} ${stat.size}`;
 }
 
 /** The monitor's binary for this machine. */

@@ -155,6 +155,8 @@ describe('events', () => {
   test('are streamed as they happen, whichever agent lives, and filtered', async () => {
     const stream = bed.box.start([
       'events',
+      '--since',
+      '1h',
       '--filter',
       'label=watched',
       '--format',
