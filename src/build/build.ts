@@ -1,6 +1,6 @@
 /** A whole build, from a request to the images and files that it asked for. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ensureHolder } from '../holder/holder.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { beginAddition } from '../image/store/activity.ts';
@@ -75,6 +75,7 @@ export async function build(request: BuildRequest, environment: BuildEnvironment
       writable: kernel ? 'kernel' : 'fuse',
       cache: new StepCache(paths.builds, store.layout),
       folder: own.folder,
+      secrets: secretsOf(paths, own.folder),
       underWay: new Map(),
       records: new Map(),
       materials: [],
@@ -112,7 +113,7 @@ export async function build(request: BuildRequest, environment: BuildEnvironment
     }
   } finally {
     forgetTrees(store);
-    await removeTrees(holder, [own.folder]);
+    await removeTrees(holder, [own.folder, secretsOf(paths, own.folder)]);
     tidyUp(store.layout);
   }
 }
@@ -216,6 +217,11 @@ function ownFolder({ builds }: StatePaths): { folder: string } & Disposable {
   };
 }
 
+/** Where the secrets of the build with that folder are. */
+function secretsOf({ run }: StatePaths, folder: string): string {
+  return join(run, `${basename(folder)}-secrets`);
+}
+
 /** Removes the folders of builds that were killed. */
 async function sweepFolders(paths: StatePaths): Promise<void> {
   const under = join(paths.builds, 'under-way');
@@ -225,7 +231,7 @@ async function sweepFolders(paths: StatePaths): Promise<void> {
     const lock: Lock | undefined = tryLock(`${path}.lock`);
     if (lock === undefined) continue;
     try {
-      await removeTrees(await ensureHolder(paths), [path]);
+      await removeTrees(await ensureHolder(paths), [path, secretsOf(paths, path)]);
       rmSync(`${path}.lock`, { force: true });
     } finally {
       lock[Symbol.dispose]();

@@ -23,6 +23,8 @@ export interface BuildSession {
   readonly signal: AbortSignal;
   /** Folder of this build alone, removed at its end. */
   readonly folder: string;
+  /** The same for secrets: in the run-time folder, which is in memory as a rule. */
+  readonly secrets: string;
   /** Steps under way by key: two stages that need the same do it once. */
   readonly underWay: Map<string, Promise<StepRecord>>;
   /** The base images: full name, platform and digest of each. */

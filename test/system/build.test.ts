@@ -307,6 +307,8 @@ describe('COPY and ADD', () => {
     expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('"/no/such": not found')]);
     const outside = await build({ Dockerfile: 'FROM @busybox\nCOPY ../../etc/passwd /x' });
     expect(outside.stderr).toContain('not found');
+    const closed = await build({ x: { mode: 0, text: 'x' }, Dockerfile: 'FROM @busybox\nCOPY x /x' });
+    expect(closed.stderr).toContain('Cannot read /x: permission denied (EACCES)');
     const several = await build({ ...files, Dockerfile: 'FROM @busybox\nCOPY a.txt b.txt /x' });
     expect(several.stderr).toContain('the destination must be a directory and end with a /');
     const stage = await build({ Dockerfile: 'FROM @busybox AS me\nCOPY --from=me /a /b' });
@@ -580,4 +582,7 @@ describe('what is said', () => {
 
 test('nothing is left of builds', () => {
   expect(readdirSync(join(bed.box.root, 'builds/under-way'))).toEqual([]);
+  expect(readdirSync(bed.box.runtime, { recursive: true }).filter((name) => String(name).includes('secret'))).toEqual(
+    [],
+  );
 });

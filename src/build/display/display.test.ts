@@ -32,6 +32,16 @@ describe('plain', () => {
     expect(progress.failed).toEqual({ name: 'RUN x', lines: ['no newline'] });
   });
 
+  test('characters that a read cuts in two are put together', () => {
+    const { progress, read } = open();
+    const step = progress.step('x');
+    const bytes = Buffer.from('aü€😀\n');
+    for (const byte of bytes) step.output(1, Buffer.from([byte]));
+    step.output(1, Buffer.from([0xff, 0x0a]));
+    step.done();
+    expect(read()).toBe('#1 x\n#1 T aü€😀\n#1 T \ufffd\n#1 DONE Ts\n');
+  });
+
   test('a step that never began is not told', () => {
     const { progress, read } = open();
     progress.step('x').cancel();

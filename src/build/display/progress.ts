@@ -56,6 +56,7 @@ export class Progress {
     const display = this.#display;
     let step: ShownStep | undefined;
     const lines = new LastLines();
+    const pending = new Map<1 | 2, Buffer>();
     const begin = (): ShownStep => {
       if (step !== undefined) return step;
       step = { id: ++this.#count, name, began: performance.now() };
@@ -72,8 +73,14 @@ export class Progress {
       name,
       begin: () => void begin(),
       output: (stream, data) => {
-        lines.add(data);
-        tell({ kind: 'output', stream, data });
+        // A character that a read has cut in two waits for its other half.
+        const all = Buffer.concat([pending.get(stream) ?? Buffer.alloc(0), data]);
+        const end = wholeCharacters(all);
+        pending.set(stream, all.subarray(end));
+        if (end === 0) return;
+        const whole = all.subarray(0, end);
+        lines.add(whole);
+        tell({ kind: 'output', stream, data: whole });
       },
       note: (text) => tell({ kind: 'note', text }),
       cached: () => tell({ kind: 'cached' }),
@@ -95,6 +102,18 @@ export class Progress {
   end(): void {
     this.#display.end();
   }
+}
+
+/** Where the last whole UTF-8 character ends (RFC 3629); bytes that are none count as whole. */
+function wholeCharacters(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if (byte < 0x80) break;
+    if (byte < 0xc0) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return length > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
 }
 
 class LastLines {

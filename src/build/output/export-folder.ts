@@ -47,15 +47,15 @@ export function exportFolder(
       const first = node.inode === undefined ? undefined : firstNames.get(node.inode);
       if (first !== undefined) return linkSync(first, target);
       if (node.inode !== undefined) firstNames.set(node.inode, target);
-      writeFile(node, target);
+      writeFile(node, path, target);
     }
   }
 
-  function writeFile(node: TreeNode, target: Buffer): void {
+  function writeFile(node: TreeNode, path: string, target: Buffer): void {
     const to = openSync(target, 'wx', 0o600);
     try {
       if (node.size > 0) {
-        const content = view.open(node);
+        const content = view.open(node, path);
         try {
           for (const chunk of readContent(content, node.size)) {
             for (let at = 0; at < chunk.length;) at += writeSync(to, chunk, at);

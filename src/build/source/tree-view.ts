@@ -4,6 +4,7 @@
  * are followed with its root as a wall.
  */
 import { Attributes, FileType, Name, type LowerLayer, type Xattr } from 'fuse-overlay';
+import { describeErrno } from '../../sys/system-error.ts';
 import type { IgnoreRules, Matched } from '../context/ignore-rules.ts';
 
 export type NodeKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'character' | 'block';
@@ -112,11 +113,12 @@ export class TreeView {
     return this.#layer.contentId(node.id);
   }
 
-  /** A descriptor of a file's content, which the caller closes. */
-  open(node: TreeNode): number {
+  /** A descriptor of a file's content, which the caller closes. `path`: for the message of an error. */
+  open(node: TreeNode, path: string): number {
     const fd = this.#layer.open(node.id);
-    if (fd < 0) throw Object.assign(new Error(`Cannot open a file of the build: error ${-fd}`), { errno: fd });
-    return fd;
+    if (fd >= 0) return fd;
+    const [code, reason] = describeErrno(-fd);
+    throw Object.assign(new Error(`Cannot read /${text(path)}: ${reason} (${code})`), { code, errno: fd });
   }
 
   /**

@@ -9,7 +9,7 @@ export function readTreeText(view: TreeView, path: string): string | undefined {
   const found = view.resolve(path);
   if (found?.node.kind !== 'file' || found.node.size > ACCOUNT_LIMIT) return undefined;
   if (found.node.size === 0) return '';
-  const fd = view.open(found.node);
+  const fd = view.open(found.node, path);
   try {
     const content = Buffer.alloc(found.node.size);
     return content.toString('utf8', 0, readSync(fd, content, 0, content.length, 0));

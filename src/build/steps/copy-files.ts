@@ -69,7 +69,7 @@ export class CopyPlan {
     if (node.kind !== 'directory') {
       if (this.#excludes.ignores(text(name))) return;
       const target = this.#fileTarget(name);
-      this.#put(view, node, target);
+      this.#put(view, node, path, target);
       return;
     }
     const target = this.#folderTarget(() => this.#folderEntry(view, node));
@@ -99,10 +99,11 @@ export class CopyPlan {
 
   /** Adds an entry as it is, with the folders above it. `path`: below the destination. */
   addEntry(folder: string, copied: CopiedEntry): void {
+    const { owner } = this.#rules;
     const path = join(folder, copied.entry.path.toString('latin1'));
     if (path === '') return;
     this.#makeFolders(path.slice(0, Math.max(path.lastIndexOf('/'), 0)));
-    this.#set(path, { ...copied, entry: { ...copied.entry, path: Buffer.from(path, 'latin1') } });
+    this.#set(path, { ...copied, entry: { ...copied.entry, ...owner, path: Buffer.from(path, 'latin1') } });
   }
 
   /** Makes a folder with those above it, where it is missing: WORKDIR. */
@@ -153,7 +154,7 @@ export class CopyPlan {
       if (excluded && !(child.kind === 'directory' && this.#excludes.mayIncludeBelow(text(inner)))) continue;
       const to = join(target, name);
       if (child.kind !== 'directory') {
-        this.#put(view, child, to);
+        this.#put(view, child, source, to);
         continue;
       }
       const there = this.#kindAt(to);
@@ -180,10 +181,11 @@ export class CopyPlan {
       else this.#putFolder(view, here, target);
     }
     if (node.kind === 'directory') this.#copyContents(view, path, node, target, '');
-    else if (!this.#excludes.ignores(text(names.at(-1) ?? ''))) this.#put(view, node, join(target, names.at(-1)!));
+    else if (!this.#excludes.ignores(text(names.at(-1) ?? '')))
+      this.#put(view, node, path, join(target, names.at(-1)!));
   }
 
-  #put(view: TreeView, node: TreeNode, target: string): void {
+  #put(view: TreeView, node: TreeNode, source: string, target: string): void {
     if (this.#kindAt(target) === 'directory')
       throw new CopyError(`cannot overwrite directory with non-directory: /${text(target)}`);
     const first = node.inode === undefined ? undefined : this.#firstNames.get(node.inode);
@@ -194,7 +196,7 @@ export class CopyPlan {
       return this.#set(target, { entry: link, open: undefined });
     }
     if (node.inode !== undefined) this.#firstNames.set(node.inode, target);
-    this.#set(target, { entry, open: entry.size > 0 ? () => view.open(node) : undefined });
+    this.#set(target, { entry, open: entry.size > 0 ? () => view.open(node, source) : undefined });
   }
 
   #putFolder(view: TreeView, node: TreeNode, target: string): void {

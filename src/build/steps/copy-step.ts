@@ -171,9 +171,9 @@ async function planCopy(
   const plan = new CopyPlan(base, { destination: target, owner, mode, excludes, now });
   const unpacks = onto !== 'key' && instruction.kind === 'add' && instruction.unpack !== false;
   for (const { match, keepPath } of matches) {
-    const { node, named } = match;
-    if (unpacks && node.kind === 'file' && isArchive(() => view.open(node), node.size)) {
-      await addArchive(session.store, plan, () => view.open(node), text(named));
+    const { node, named, path } = match;
+    if (unpacks && node.kind === 'file' && isArchive(() => view.open(node, path), node.size)) {
+      await addArchive(session.store, plan, () => view.open(node, path), text(named));
     } else {
       plan.copy(view, match, keepPath);
     }

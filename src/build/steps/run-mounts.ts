@@ -133,7 +133,7 @@ async function prepare(
     case 'secret':
       return {
         key: mount,
-        async open(folder, into, stack) {
+        async open(_folder, into, stack) {
           const content = readSecret(session.request.secrets.get(mount.id), session.env);
           if (content === undefined) {
             if (mount.required) throw new Error(`secret ${mount.id}: not found`);
@@ -141,7 +141,7 @@ async function prepare(
           }
           if (mount.env !== undefined) into.env.push(`${mount.env}=${content.toString('utf8')}`);
           if (mount.target === undefined) return;
-          const secret = await openSecret(session.holder, folder, content, mount);
+          const secret = await openSecret(session.holder, session.secrets, content, mount);
           stack.defer(() => secret[Symbol.dispose]());
           into.mounts.push(plainFile(absolute(mount.target), secret.path));
         },

@@ -1,5 +1,5 @@
 /** Secrets: shown in the container as a file of its own owner and mode, and in no layer. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Holder } from '../../holder/holder.ts';
 import type { SecretSource } from '../build-request.ts';
@@ -29,6 +29,7 @@ export async function openSecret(
   content: Buffer,
   { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
 ): Promise<{ readonly path: string } & Disposable> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, `secret-${++count}`);
   writeFileSync(path, content, { mode: 0o600 });
   await giveTo(holder, path, uid, gid, mode);
