@@ -3,7 +3,7 @@ import { parseFlags } from '../flags/parse-flags.ts';
 import { BUILD_FLAGS } from './build-flags.ts';
 import { buildRequest } from './build-request.ts';
 
-const world = { cwd: '/work', env: { TOKEN: 'secret', SSH_AUTH_SOCK: '/run/agent' } };
+const world = { cwd: '/project', env: { TOKEN: 'secret', SSH_AUTH_SOCK: '/run/agent' } };
 
 function parse(...words: string[]) {
   return buildRequest(parseFlags(BUILD_FLAGS, words, true).values, '.', world);
@@ -38,7 +38,7 @@ test('arguments come from the command line or the environment', () => {
 
 describe('outputs', () => {
   test.each([
-    [['-o', 'out'], { type: 'local', dest: '/work/out' }],
+    [['-o', 'out'], { type: 'local', dest: '/project/out' }],
     [['-o', '-'], { type: 'tar', dest: '-' }],
     [['-o', 'type=oci,dest=/x.tar'], { type: 'oci', dest: '/x.tar' }],
     [['-o', 'type=docker'], { type: 'image', push: false }],
@@ -107,7 +107,7 @@ test('secrets, agents, contexts, caches, platforms', () => {
   expect(request.contexts.get('base')).toBe('docker-image://x');
   expect(request.cacheFrom).toEqual([
     { type: 'registry', place: 'user/app', mode: 'min' },
-    { type: 'local', place: '/work/c', mode: 'min' },
+    { type: 'local', place: '/project/c', mode: 'min' },
   ]);
   expect(request.platforms.map(({ architecture }) => architecture)).toEqual(['amd64', 'arm64']);
   expect(request.extraHosts).toEqual([{ address: '1.2.3.4', names: ['h'] }]);
