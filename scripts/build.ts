@@ -44,6 +44,7 @@ const APART = [
     'images',
     'image-inspect',
     'image-prune',
+    'system-prune',
     'image-verify',
     'import',
     'info',

@@ -229,6 +229,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
       ),
       events,
       info,
+      prune: entry('Remove unused data', () => import('./commands/system-prune.ts')),
     },
   },
   builder: { summary: 'Manage builds', commands: { build, prune: builderPrune } },

@@ -266,3 +266,16 @@ describe('container prune', () => {
     expect(left).not.toContain(big);
   });
 });
+
+test('system prune removes stopped containers and unused networks, and leaves what is in use', async () => {
+  const running = await detached(forever);
+  const stopped = await detached('exit 0');
+  await bed.box.ok(['wait', stopped]);
+  await bed.box.ok('network create lonely');
+  const id = await bed.box.inspect(stopped, '{{.Id}}');
+  const pruned = await bed.box.ok('system prune -f');
+  expect(pruned).toContain(`Deleted Containers:\n${id}\n`);
+  expect(pruned).toContain('Deleted Networks:\nlonely\n');
+  expect(pruned).toMatch(/Total reclaimed space: \S+$/);
+  expect(await bed.box.inspect(running, '{{.State.Status}}')).toBe('running');
+});

@@ -1,7 +1,6 @@
 /** `container prune`, which `system prune` does as well. */
-import { AgentGone } from '../../agent/client.ts';
+import { errorCode } from '../../base/error-code.ts';
 import type { Container } from '../../engine/container.ts';
-import { EngineError } from '../../engine/engine-error.ts';
 import { writableSize } from '../../engine/writable-size.ts';
 import type { CommandContext } from '../command.ts';
 import { matchesLabel, parseFilters } from '../filters.ts';
@@ -31,8 +30,8 @@ export async function pruneContainers(context: CommandContext, filters: readonly
     try {
       await context.ask('remove', { container: config.id, force: false, volumes: false });
     } catch (error) {
-      if (error instanceof AgentGone || !(error instanceof EngineError)) throw error;
-      if (error.code !== 'CONFLICT' && error.code !== 'NOT_FOUND') throw error;
+      // Started or removed by somebody else meanwhile. Not by its class: a bundle of its own has its own classes.
+      if (!['CONFLICT', 'NOT_FOUND'].includes(errorCode(error) ?? '')) throw error;
       continue;
     }
     removed.push(config.id);
