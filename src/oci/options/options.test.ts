@@ -297,7 +297,9 @@ describe('other options', () => {
       noNewPrivileges: true,
       systemPathsUnconfined: false,
     });
-    expect(parseSecurityOptions(['seccomp:unconfined', 'systempaths=unconfined', 'no-new-privileges=false'])).toMatchObject({
+    expect(
+      parseSecurityOptions(['seccomp:unconfined', 'systempaths=unconfined', 'no-new-privileges=false']),
+    ).toMatchObject({
       seccomp: 'unconfined',
       noNewPrivileges: false,
       systemPathsUnconfined: true,
