@@ -96,7 +96,7 @@ describe('packages', () => {
     expect(messages(src, 'src/storage/a.ts', `import { mount } from 'fuse-overlay';`)).toEqual([]);
     expect(messages(src, 'src/network/a.ts', `import { stack } from 'netstack';`)).toEqual([]);
     expect(messages(src, 'src/engine/a.ts', `import { mount } from 'fuse-overlay';`)).toEqual([
-      '1: engine may not import fuse-overlay (only image, storage, image-server may)',
+      '1: engine may not import fuse-overlay (only build, image, storage, image-server may)',
     ]);
     expect(messages(src, 'src/storage/a.ts', `import { stack } from 'netstack';`)).toHaveLength(1);
   });

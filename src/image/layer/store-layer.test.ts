@@ -25,6 +25,8 @@ afterEach(() => rmSync(join(folder, 'file'), { force: true }));
 
 function file(content: string | Buffer, path = 'file'): LayerSource {
   const place = join(folder, 'file');
+  // What was consumed there before is read-only.
+  rmSync(place, { force: true });
   writeFileSync(place, content);
   return {
     entry: layerEntry({ path: Buffer.from(path), type: 'file', mode: 0o4755, uid: 5, size: content.length, mtime: 9 }),
