@@ -4,8 +4,7 @@
  *
  * Runs as: user, root
  */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -110,8 +109,9 @@ describe('namespaces', () => {
 });
 
 test('--group-add keep-groups keeps what the user’s groups give', async ({ skip }) => {
-  const groups = execFileSync('id', ['-G'], { encoding: 'utf8' }).trim().split(' ');
   skip(isRoot, 'root has every group');
+  const own = /^Groups:(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!.trim();
+  const groups = own === '' ? [] : own.split(' ');
   const kept = await host(['--group-add=keep-groups'], 'grep ^Groups: /proc/self/status | wc -w');
   const dropped = await host([], 'grep ^Groups: /proc/self/status | wc -w');
   expect(Number(kept)).toBe(groups.length + 1);
