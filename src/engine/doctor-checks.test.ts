@@ -4,6 +4,7 @@ import {
   checkFileSystem,
   checkIdMap,
   checkKernel,
+  checkLandlock,
   checkLowPorts,
   checkPing,
   checkRuntimeFolder,
@@ -123,4 +124,11 @@ test('low ports and Yama', () => {
   expect(checkLowPorts(host()).detail).toMatch(/^from 1024 up; .*sysctl/);
   expect(checkYama(host({ '/proc/sys/kernel/yama/ptrace_scope': '3' })).status).toBe('missing');
   expect(checkYama(host({ '/proc/sys/kernel/yama/ptrace_scope': '1' })).status).toBe('ok');
+});
+
+test('Landlock is an additional wall: a kernel without it will do', () => {
+  expect(checkLandlock(7).status).toBe('ok');
+  expect(checkLandlock(7).detail).toContain('version 7');
+  expect(checkLandlock(0).status).toBe('ok');
+  expect(checkLandlock(0).detail).toContain('without');
 });

@@ -142,6 +142,13 @@ export function checkYama(host: Host): Finding {
     : finding('process access', 'ok', 'fds can be taken over');
 }
 
+/** @param abi the version of the kernel's Landlock, 0 for none */
+export function checkLandlock(abi: number): Finding {
+  return abi > 0
+    ? finding('Landlock', 'ok', `version ${abi}: network processes give up the files that they do not need`)
+    : finding('Landlock', 'ok', 'not in this kernel: network processes run without that additional wall');
+}
+
 export function finding(name: string, status: Finding['status'], detail: string, mend?: string): Finding {
   return { name, status, detail, ...(mend === undefined ? {} : { mend }) };
 }

@@ -9,12 +9,14 @@ import { LaunchPlan } from '../monitor/plan.ts';
 import { startMonitor } from '../monitor/start.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { probeKernelOverlay } from '../storage/probe.ts';
+import { landlockAbi } from '../sys/landlock.ts';
 import { CLONE, MS } from '../sys/linux-constants.ts';
 import {
   checkDevice,
   checkFileSystem,
   checkIdMap,
   checkKernel,
+  checkLandlock,
   checkLowPorts,
   checkPing,
   checkRuntimeFolder,
@@ -44,6 +46,7 @@ export async function examineHost(paths: StatePaths, host: Host = thisHost): Pro
     checkDevice(host, '/dev/fuse', 'missing', 'images cannot be mounted'),
     checkDevice(host, '/dev/net/tun', 'limited', 'containers have --network none and host alone'),
     checkYama(host),
+    checkLandlock(landlockAbi()),
     checkFileSystem(host, paths.root),
     namespaces.status === 'ok' ? await checkOverlay(paths) : finding('overlay', 'limited', 'not tried'),
     await checkLimits(),

@@ -299,6 +299,12 @@ describe.each(['bridge', 'tap'] as const)('a network of containers joined by %s'
     expect(await outcome(thief)).toBe('served-refused\n');
   });
 
+  test('the network process gives up the files that it does not need, unless it takes TAPs from other processes', async () => {
+    await start('a', 'read x');
+    const status = readFileSync(`/proc/${await networkProcess()}/status`, 'latin1');
+    expect(/^NoNewPrivs:\t(\d)/m.exec(status)?.[1]).toBe(link === 'bridge' ? '1' : '0');
+  });
+
   test('without containers the network process leaves after a while, and comes again', async () => {
     await start('a', 'sleep 60');
     const identity = processIdentity(await networkProcess());

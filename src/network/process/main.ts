@@ -20,6 +20,7 @@ import { AuditLog } from './audit-log.ts';
 import { Egress } from './egress.ts';
 import { foreignNames } from './foreign-names.ts';
 import { type Gateways, openGateways } from './gateways.ts';
+import { giveUpFiles } from './give-up-files.ts';
 import { alreadyServed, type ProcessConfig, processFds, readyLine } from './protocol.ts';
 
 const standardOutput = 1;
@@ -35,6 +36,7 @@ function main(config: ProcessConfig): void {
   // For whoever finds us hanging: `start.ts` reads it.
   ftruncateSync(lock.fd);
   writeSync(lock.fd, JSON.stringify(processIdentity(process.pid)));
+  giveUpFiles(config);
 
   const loop = new EventLoop();
   const audit = new AuditLog(config.containers);
