@@ -6,6 +6,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Holder } from '../holder/holder.ts';
+import { hostPlatform, platformMatches, type Platform } from '../image/platform.ts';
 import { joinNamespaces } from '../monitor/join-namespaces.ts';
 import { LaunchPlan } from '../monitor/plan.ts';
 import { LaunchError } from '../monitor/record.ts';
@@ -31,8 +32,10 @@ const MACHINES: Readonly<Record<string, { qemu: string; machine: number; is64: b
 
 const HOST_ENTRIES = '/proc/sys/fs/binfmt_misc';
 
-/** Sees to it that containers run programs of an architecture. Throws UNSUPPORTED with the mend. */
-export async function ensureEmulator(paths: StatePaths, holder: Holder, architecture: string): Promise<void> {
+/** Sees to it that containers run programs of a platform. Throws UNSUPPORTED with the mend. */
+export async function ensureEmulator(paths: StatePaths, holder: Holder, platform: Platform): Promise<void> {
+  if (platformMatches(hostPlatform(), platform)) return;
+  const { architecture } = platform;
   const machine = Object.hasOwn(MACHINES, architecture) ? MACHINES[architecture]! : undefined;
   if (machine === undefined)
     throw new EngineError('UNSUPPORTED', `There is no emulator for programs of ${architecture}`);
@@ -60,6 +63,20 @@ export async function ensureEmulator(paths: StatePaths, holder: Holder, architec
     throw new EngineError('UNSUPPORTED', `${error.message}; ${mend}`, { cause: error });
   }
   writeJson(record, { holder: holder.process.startTime, names: [...names, machine.qemu] });
+}
+
+/**
+ * As `ensureEmulator`, but returns why there is none: images are run whose config names another platform than their programs are
+ * for.
+ */
+export async function tryEmulator(paths: StatePaths, holder: Holder, platform: Platform): Promise<string | undefined> {
+  try {
+    await ensureEmulator(paths, holder, platform);
+    return undefined;
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'UNSUPPORTED') return error.message;
+    throw error;
+  }
 }
 
 /** Whether the machine itself has it registered, in a way that works in containers. */

@@ -7,6 +7,7 @@ import { openImageStore } from '../image/image-store.ts';
 import { ensureFetcher } from '../image/lazy/ensure-fetcher.ts';
 import { resolveImage } from '../image/queries/list-images.ts';
 import type { StoredImage } from '../image/queries/stored-images.ts';
+import type { Platform } from '../image/platform.ts';
 import type { ImageRunConfig } from '../oci/image-config.ts';
 import type { StatePaths } from '../state/paths.ts';
 import { EngineError } from './engine-error.ts';
@@ -16,6 +17,7 @@ export interface RunnableImage {
   readonly id: string;
   /** Digest of the manifest. */
   readonly manifest: string;
+  readonly platform: Platform;
   readonly config: ImageRunConfig;
 }
 
@@ -77,11 +79,12 @@ function indexVersion(index: string): string {
   return stat === undefined ? '' : `${stat.ino}-${stat.mtimeNs}`;
 }
 
-function runnable({ id, manifestDigest, config: { config } }: StoredImage): RunnableImage {
+function runnable({ id, manifestDigest, config: { config, platform } }: StoredImage): RunnableImage {
   const { ExposedPorts, Volumes, Entrypoint, Cmd, Env, User, WorkingDir, Labels, StopSignal, Healthcheck } = config;
   return {
     id,
     manifest: manifestDigest,
+    platform,
     config: {
       ...(User === undefined ? {} : { User }),
       ...(WorkingDir === undefined ? {} : { WorkingDir }),

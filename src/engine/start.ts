@@ -11,11 +11,12 @@ import { logLimits, readContainer, type Container, type ContainerState } from '.
 import { recordContainerEvent } from './container-event.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { commandFailure } from './command-failure.ts';
+import { tryEmulator } from './emulator.ts';
 import { EngineError } from './engine-error.ts';
 import { superviseContainer } from './ending.ts';
 import { createCgroup } from './limits.ts';
 import { launchInput } from './launch.ts';
-import { findLower } from './lower.ts';
+import { findLower, findSource } from './lower.ts';
 import { layerQuota } from './storage-quota.ts';
 import { joinNetworks, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
@@ -97,6 +98,8 @@ async function launch(
   const layer = writableLayer(config.writable);
   const holder = await context.holder();
   const lower = findLower(context, config, holder.map);
+  const { image } = findSource(context, config.request, config.image);
+  const mend = image && (await tryEmulator(paths, holder, image.platform));
   using pidfds = new InheritedPidfds();
   const shared = sharedNamespaces(context, config.request, pidfds);
   const networking = await joinNetworks(context, container, pidfds);
@@ -137,7 +140,8 @@ async function launch(
       }),
     );
     recordContainerEvent(context, config, 'start');
-    return { id, starts: state.starts, logStart: state.logStart, warnings: await context.takeWarnings() };
+    const warnings = [...(mend === undefined ? [] : [mend]), ...(await context.takeWarnings())];
+    return { id, starts: state.starts, logStart: state.logStart, warnings };
   } catch (error) {
     // A first process that still waits for the word goes when its socket ends; one that runs may outlive the monitor.
     monitor?.child.kill('SIGKILL');
@@ -152,7 +156,8 @@ async function launch(
     for (const each of undone) {
       if (each.status === 'rejected') context.log(`${config.name}: ${(each.reason as Error).message}`);
     }
-    throw error;
+    if (mend === undefined || (error as { code?: unknown }).code !== 'ENOEXEC') throw error;
+    throw new EngineError('COMMAND_NOT_EXECUTABLE', `${toEngineError(error).message}: ${mend}`, { cause: error });
   }
 }
 

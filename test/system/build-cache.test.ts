@@ -97,4 +97,13 @@ test('attestations', async () => {
   ]);
   expect(JSON.stringify(statements[1])).toContain('library/busybox');
   expect(JSON.stringify(statements)).not.toContain('secret');
+
+  await using registry = await Registry.start();
+  const name = registry.reference('attested:1');
+  await bed.box.ok(['build', '-q', '--provenance=true', '-t', name, '--push', context()]);
+  const raw = await output('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${name}`]);
+  const pushed = JSON.parse(raw) as { manifests: Descriptor[] };
+  expect(pushed.manifests[1]!.annotations!['vnd.docker.reference.digest']).toBe(pushed.manifests[0]!.digest);
+  await using other = new Sandbox();
+  await other.ok(['pull', '-q', name]);
 });

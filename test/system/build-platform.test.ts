@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeContext } from '../helpers/build-context.ts';
 import { output, run } from '../helpers/command.ts';
+import { account, Registry } from '../helpers/registry.ts';
+import { Sandbox } from '../helpers/sandbox.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 
 const bed = useSandbox({ images: ['busybox'] });
@@ -54,6 +56,17 @@ test('two platforms at once, each with its own program', async ({ skip }) => {
     manifests: { platform: { architecture: string } }[];
   };
   expect(index.manifests.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64']);
+
+  // The same as an index in a registry: each platform pulls its own.
+  await using registry = await Registry.start();
+  const target = registry.reference('two:1');
+  await box.ok(['build', '-q', '--platform', 'linux/amd64,linux/arm64', '-t', target, '--push', context]);
+  const inspect = ['inspect', '--raw', '--tls-verify=false', '--creds', `${account.name}:${account.password}`];
+  const pushed = JSON.parse(await output('skopeo', [...inspect, `docker://${target}`])) as typeof index;
+  expect(pushed.manifests.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64']);
+  await using other = new Sandbox();
+  expect(await other.ok(['run', '--rm', target])).toBe('amd64');
+  expect(await other.ok(['run', '--rm', '--platform', 'linux/arm64', target])).toBe('arm64');
 
   // Nothing of the machine's own has been touched.
   const registered = '/proc/sys/fs/binfmt_misc/qemu-aarch64';

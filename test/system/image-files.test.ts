@@ -5,8 +5,10 @@ import { globSync, readlinkSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeContext } from '../helpers/build-context.ts';
 import { output, run } from '../helpers/command.ts';
 import { processesOf } from '../helpers/processes.ts';
+import { Registry } from '../helpers/registry.ts';
 import { Sandbox } from '../helpers/sandbox.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -63,6 +65,20 @@ test.each(['docker-archive', 'oci-archive'])(
     await box.ok(['rmi', 'saved:1']);
   },
 );
+
+test('a repository without a tag is saved with all its tags', async () => {
+  const { box } = bed;
+  for (const tag of ['one', 'two']) await box.ok(['tag', bed.image('busybox'), `many:${tag}`]);
+  const archive = join(box.folder, 'many.tar');
+  await box.ok(['save', '-o', archive, 'many']);
+  await using other = new Sandbox();
+  expect((await other.ok(['load', '-i', archive])).split('\n').sort()).toEqual([
+    'Loaded image: many:one',
+    'Loaded image: many:two',
+  ]);
+  await box.ok('rmi many:one many:two');
+  expect((await box.trun(['save', '-o', archive, 'many'])).stderr).toContain('No such image: many:latest');
+});
 
 test('podman loads what save writes', async ({ skip }) => {
   if ((await run('podman', ['--version'])).status !== 0) return skip('podman is not installed');
@@ -152,13 +168,17 @@ test('a shared store is used where it is, and never written to', async () => {
   await using site = new Sandbox();
   await using box = new Sandbox();
   const image = bed.image('busybox');
+  await using registry = await Registry.start();
+  const target = registry.reference('shared:1');
   await site.ok(['pull', '-q', image]);
+  await site.ok(['tag', image, target]);
   await box.ok('images');
   await writeFile(join(box.root, 'config.json'), JSON.stringify({ 'additional-stores': [site.root, '/nowhere'] }));
   const before = await storeBytes(site);
   await output('chmod', ['-R', 'a-w', join(site.root, 'images')]);
   try {
-    expect(await box.ok('images --format {{.Repository}}:{{.Tag}}')).toBe(image);
+    const listed = await box.ok('images --format {{.Repository}}:{{.Tag}}');
+    expect(listed.split('\n').sort()).toEqual([image, target].sort());
     expect(await box.ok(['run', '--rm', image, 'echo', 'shared'])).toBe('shared');
     expect(await box.ok(['run', '--rm', '--storage-opt', 'writable=fuse', image, 'cat', '/etc/passwd'])).toContain(
       'root',
@@ -177,6 +197,14 @@ test('a shared store is used where it is, and never written to', async () => {
     await box.ok(['run', '--name', 'cc', image, 'touch', '/new']);
     expect(await box.ok(['run', '--rm', await box.ok(['commit', 'cc']), 'ls', '/new'])).toBe('/new');
     expect(await box.ok(['image', 'verify', 'own:1'])).toBe('own:1: ok');
+    // What a push and a build need of it is copied over, too.
+    await box.ok('rm cc');
+    await box.ok('image prune -a -f');
+    const context = makeContext(box.folder, { Dockerfile: `FROM ${image}\nRUN echo built > /built` });
+    await box.ok(['build', '-q', '-t', 'built:1', context]);
+    expect(await box.ok('run --rm built:1 cat /built')).toBe('built');
+    await box.ok(['push', '-q', target]);
+    expect(await output('skopeo', ['inspect', '--tls-verify=false', `docker://${target}`])).toContain('"Layers"');
   } finally {
     await output('chmod', ['-R', 'u+w', join(site.root, 'images')]);
   }

@@ -13,6 +13,8 @@ import type { ImageDocuments } from './image-documents.ts';
 export interface Attestation {
   /** For the index: with the platform `unknown/unknown`, so that nobody takes it for an image. */
   readonly descriptor: Descriptor;
+  readonly manifest: Buffer;
+  /** What the manifest names. */
   readonly blobs: readonly Buffer[];
 }
 
@@ -51,7 +53,7 @@ export function attest(session: BuildSession, image: ImageDocuments, view: TreeV
     },
     platform: { architecture: 'unknown', os: 'unknown' },
   };
-  return { descriptor, blobs: [...statements.map(({ bytes }) => bytes), config, manifest] };
+  return { descriptor, manifest, blobs: [...statements.map(({ bytes }) => bytes), config] };
 }
 
 function statement({ manifest }: ImageDocuments, type: string, predicate: object): { type: string; bytes: Buffer } {

@@ -7,7 +7,9 @@ import { commitImage, type CommittedImage } from '../../image/commit-image.ts';
 import { layerTar } from '../../image/layer/layer-tar.ts';
 import { gatherPieces } from '../../image/layer/stored-layer.ts';
 import { formatPlatform, hostPlatform, platformMatches, type Platform } from '../../image/platform.ts';
-import { pushImage } from '../../image/push/push-image.ts';
+import type { Descriptor } from '../../image/manifest.ts';
+import { pushImage, type PushedImage } from '../../image/push/push-image.ts';
+import { pushIndex, type DescribedIndex } from '../../image/push/push-index.ts';
 import { familiarReference, parseReference, withDefaultTag, type Reference } from '../../image/reference.ts';
 import type { Output } from '../build-request.ts';
 import type { StepEvents } from '../display/progress.ts';
@@ -18,6 +20,7 @@ import type { StageResult } from '../stage/stage-result.ts';
 import { exportFolder } from './export-folder.ts';
 import { attest, type Attestation } from './attestations.ts';
 import { imageDocuments, type ImageDocuments } from './image-documents.ts';
+import { imageIndex } from './image-index.ts';
 import { ociArchive } from './oci-archive.ts';
 
 export interface BuildOutcome {
@@ -85,6 +88,7 @@ async function exportImage(
   { names, annotations, push }: Extract<Output, { type: 'image' }>,
 ): Promise<BuildOutcome> {
   const main = results.find(({ platform }) => platformMatches(hostPlatform(), platform)) ?? results[0]!;
+  const images: ImageDocuments[] = [];
   const image = await step(session, 'exporting to image', async (events) => {
     events.note('exporting layers');
     let made: CommittedImage | undefined;
@@ -93,11 +97,13 @@ async function exportImage(
       const references = isMain
         ? [...names, ...cacheNames(session)]
         : names.map((name) => platformName(name, platform));
-      const { config, layers } = imageDocuments(session, platform, result, annotations);
+      const documents = imageDocuments(session, platform, result, annotations);
+      const { config, layers } = documents;
       const committed = await commitImage(session.store, {
         ...{ config, layers, references },
         ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
       });
+      images.push({ ...documents, manifest: committed.manifest });
       events.note(`writing image ${committed.id}`);
       for (const name of references) events.note(`naming to ${familiarReference(name)}`);
       if (isMain) made = committed;
@@ -107,12 +113,31 @@ async function exportImage(
   if (push) {
     for (const name of names) {
       await step(session, `pushing ${familiarReference(name)}`, async (events) => {
-        const { digest } = await pushImage(session.store, name, { signal: session.signal });
+        const { digest } = await pushAll(session, results, images, name);
         events.note(`digest: ${digest}`);
       });
     }
   }
   return { image, names: names.map(familiarReference) };
+}
+
+/** One image goes as it is; several, or one with attestations, below an index. */
+function pushAll(
+  session: BuildSession,
+  results: Results,
+  images: readonly ImageDocuments[],
+  name: Reference,
+): Promise<PushedImage> {
+  const { store, request, signal } = session;
+  if (images.length === 1 && !request.sbom && !request.provenance) return pushImage(store, name, { signal });
+  const manifests = images.map(({ manifest }) => manifest.digest);
+  // Layers are packed on the way: what is attested is said of the manifests that the registry gets.
+  function describe(pushed: readonly Descriptor[]): DescribedIndex {
+    const described = images.map((image, i) => ({ ...image, manifest: pushed[i]! }));
+    const attached = attestAll(session, results, described);
+    return { ...imageIndex(described, attached), attached };
+  }
+  return pushIndex(store, name, { manifests, describe }, { signal });
 }
 
 /** A cache in a registry is the image itself under that name. */

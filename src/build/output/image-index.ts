@@ -5,7 +5,7 @@ import type { ImageDocuments } from './image-documents.ts';
 
 /** The index (image-spec, image-index.md) of one image for several platforms, and of what is attested of it. */
 export function imageIndex(
-  images: readonly ImageDocuments[],
+  images: readonly Pick<ImageDocuments, 'manifest' | 'platform'>[],
   attestations: readonly Attestation[],
 ): { bytes: Buffer; descriptor: Descriptor } {
   const manifests = [

@@ -30,7 +30,7 @@ export async function* ociArchive(
     for (const document of [configBytes, manifestBytes]) if (isNew(digestOf(document))) yield* blob(document);
   }
   let top = images.map(({ manifest, platform }): Descriptor => ({ ...manifest, platform }));
-  for (const document of attestations.flatMap(({ blobs }) => blobs))
+  for (const document of attestations.flatMap(({ blobs, manifest }) => [...blobs, manifest]))
     if (isNew(digestOf(document))) yield* blob(document);
   if (images.length > 1 || attestations.length > 0) {
     const index = imageIndex(images, attestations);

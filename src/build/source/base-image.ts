@@ -8,6 +8,7 @@ import type { ImageStore } from '../../image/image-store.ts';
 import { hasBlob } from '../../image/layer/stored-layer.ts';
 import { hostPlatform, formatPlatform, platformMatches, type Platform } from '../../image/platform.ts';
 import { pullImage } from '../../image/pull.ts';
+import { adoptImage } from '../../image/queries/shared-images.ts';
 import { canonicalReference, parseReference, withDefaultTag } from '../../image/reference.ts';
 import { readImageRecord } from '../../image/store/image-record.ts';
 import { hasLayerList } from '../../image/store/durability.ts';
@@ -49,12 +50,23 @@ export async function findBaseImage(store: ImageStore, query: BaseQuery, events:
   const { name, platform, pull, signal } = query;
   const isForeign = !platformMatches(hostPlatform(), platform);
   if (isForeign) return foreignImage(store, query, events);
+  if (!pull) await adoptShared(store, name);
   const { image } = await pullImage(store, name, {
     policy: pull ? 'always' : 'missing',
     signal,
     onEvent: tell(events),
   });
   return { layers: chainOf(image.config, image.manifest.layers), config: image.config, digest: image.manifestDigest };
+}
+
+/** What stands on an image of a shared store is an image of one's own: so has to be what it stands on. */
+async function adoptShared(store: ImageStore, name: string): Promise<void> {
+  if (store.shared.length === 0) return;
+  try {
+    await adoptImage(store, name);
+  } catch (error) {
+    if (!(error instanceof ImageError) || error.code !== 'NOT_FOUND') throw error;
+  }
 }
 
 /**

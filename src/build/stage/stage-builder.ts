@@ -2,12 +2,12 @@
 import { DockerfileError } from '../dockerfile/dockerfile-error.ts';
 import type { Instruction, InstructionOf } from '../dockerfile/instruction.ts';
 import { parseTriggers, type Stage } from '../dockerfile/parse-dockerfile.ts';
+import { ensureEmulator } from '../../engine/emulator.ts';
 import { formatPlatform } from '../../image/platform.ts';
 import { chainId } from '../../image/store/merged-tree.ts';
 import { storeLayer } from '../../image/layer/store-layer.ts';
 import type { StepRecord } from '../cache/step-cache.ts';
 import { stepKey } from '../cache/step-cache.ts';
-import { emulate } from '../emulation.ts';
 import { cachedStep, createdAt, type BuildSession } from '../session.ts';
 import { withTree, type ChainLayer } from '../source/layer-chain.ts';
 import type { FileTree } from '../source/file-tree.ts';
@@ -161,7 +161,7 @@ export class StageBuilder {
         mayUseCache: this.mayUseCache,
         description: instruction.text,
         work: async (events) => {
-          await emulate(session, draft.platform);
+          await ensureEmulator(session.paths, session.holder, draft.platform);
           using ready = await mounts.open(command.script);
           return await runStep(
             session,

@@ -1,5 +1,6 @@
 import { openImageStore } from '../../image/image-store.ts';
-import { localTags, pushImage } from '../../image/push/push-image.ts';
+import { pushImage } from '../../image/push/push-image.ts';
+import { localTags } from '../../image/queries/local-tags.ts';
 import {
   canonicalReference,
   familiarName,

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { saveImages, type ArchiveFormat } from '../../image/archive/save-images.ts';
 import { openImageStore } from '../../image/image-store.ts';
 import { resolveImage } from '../../image/queries/list-images.ts';
+import { withAllTags } from '../../image/queries/local-tags.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { ANY, defineCommand } from '../command.ts';
 import { openArchiveOutput } from '../image/archive-output.ts';
@@ -22,10 +23,11 @@ export const command = defineCommand({
     if (!formats.includes(format))
       throw new InvalidInput(`invalid format ${format}: it has to be ${formats.join(' or ')}`);
     const store = openImageStore(context.paths().images, { env: context.env });
-    for (const name of names) resolveImage(store, name);
+    const wanted = names.flatMap((name) => withAllTags(store, name));
+    for (const name of wanted) resolveImage(store, name);
     const output = openArchiveOutput(context, path);
     try {
-      const archive = Readable.from(saveImages(store, names, format as ArchiveFormat), { objectMode: false });
+      const archive = Readable.from(saveImages(store, wanted, format as ArchiveFormat), { objectMode: false });
       await pipeline(archive, output.stream, { end: output.isFile });
       output.commit();
     } catch (error) {

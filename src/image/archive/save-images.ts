@@ -99,7 +99,7 @@ function chooseImages(store: ImageStore, texts: readonly string[]): Map<Digest, 
     const saved = chosen.get(found.image.id) ?? { store: owner, image: found.image, names: [] };
     chosen.set(found.image.id, saved);
     const name = found.entry?.name;
-    // By a bare repository Docker takes all its tags; so does it by an id none.
+    // By an id Docker takes none of its names.
     if (name !== undefined && !name.includes('@') && !saved.names.includes(name)) saved.names.push(name);
   }
   return chosen;

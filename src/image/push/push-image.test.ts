@@ -16,7 +16,8 @@ import { buildTar } from '../testing/tar-builder.ts';
 import { temporaryStore } from '../testing/temporary-store.ts';
 import { verifyStore } from '../testing/verify-store.ts';
 import type { ImageStore } from '../image-store.ts';
-import { localTags, pushImage } from './push-image.ts';
+import { localTags } from '../queries/local-tags.ts';
+import { pushImage } from './push-image.ts';
 
 function named(text: string): ReturnType<typeof parseReference> {
   return withDefaultTag(parseReference(text));
