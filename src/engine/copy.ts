@@ -1,5 +1,5 @@
 /** `cp`: files between a container, running or not, and the host, by Docker's rules for names. */
-import { lstatSync, mkdirSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -15,6 +15,7 @@ import type { Container } from './container.ts';
 import { EngineError } from './engine-error.ts';
 import { openEngineImages } from './images.ts';
 import { findLower } from './lower.ts';
+import { openRoot } from './root-files.ts';
 import { layerQuota } from './storage-quota.ts';
 
 export interface CopyOptions {
@@ -38,7 +39,7 @@ export async function copyFromContainer(
   to: string,
   options: CopyOptions,
 ): Promise<void> {
-  const files = await openFiles(paths, container);
+  using files = await openFiles(paths, container);
   const source = absolute(from);
   const kind = await sourceKind(files, container, source, options);
   const { parent, name } = destination(to, kind, source, from, hostKind(to));
@@ -61,7 +62,7 @@ export async function archiveFromContainer(
   to: Writable,
   options: CopyOptions,
 ): Promise<void> {
-  const files = await openFiles(paths, container);
+  using files = await openFiles(paths, container);
   const source = absolute(from);
   await sourceKind(files, container, source, options);
   const name = basename(source) === '' ? '.' : basename(source);
@@ -82,7 +83,7 @@ export async function copyToContainer(
     options.followLink || from.endsWith('/')
       ? statOrFail(from, (path) => statSync(path))
       : statOrFail(from, (path) => lstatSync(path));
-  const files = await openFiles(paths, container);
+  using files = await openFiles(paths, container);
   const there = await files.stat(absolute(to));
   const kind = stat.isDirectory() ? 'folder' : 'file';
   const source = resolve(from);
@@ -103,7 +104,7 @@ export async function archiveToContainer(
   to: string,
   options: CopyOptions,
 ): Promise<void> {
-  const files = await openFiles(paths, container);
+  using files = await openFiles(paths, container);
   const unpacked = await files.run({ operation: 'unpack', folder: absolute(to), keepOwner: options.archive });
   await Promise.all([pipeline(from, unpacked.stdin), unpacked.done]);
 }
@@ -171,7 +172,8 @@ async function sourceKind(
 
 type WithoutRoot<T> = T extends unknown ? Omit<T, 'root'> : never;
 
-interface ContainerFiles {
+/** Dispose of it when the last task is done. */
+interface ContainerFiles extends Disposable {
   stat(path: string): Promise<FileStat | undefined>;
   run(task: WithoutRoot<Task>): ReturnType<typeof runInside>;
 }
@@ -184,8 +186,8 @@ async function openFiles(paths: StatePaths, container: Container): Promise<Conta
   }
   async function findRoot(): Promise<InsideRoot> {
     const { folder, state, config } = container;
-    if (state.status === 'running' && state.process !== undefined)
-      return { kind: 'folder', path: `/proc/${state.process.pid}/root` };
+    const running = state.status === 'running' ? openRoot(state.process) : undefined;
+    if (running !== undefined) return { kind: 'open', fd: running };
     const lower = findLower({ images: openEngineImages(paths) }, config, holder.map);
     const prepared = await writableLayer(config.writable).prepare({
       paths,
@@ -199,6 +201,9 @@ async function openFiles(paths: StatePaths, container: Container): Promise<Conta
   }
   return {
     run,
+    [Symbol.dispose]() {
+      if (root.kind === 'open') closeSync(root.fd);
+    },
     async stat(path) {
       const asked = await run({ operation: 'stat', path });
       asked.stdin.end();

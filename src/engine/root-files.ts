@@ -1,7 +1,8 @@
-/** Reading single files of a container's root from outside. The content is hostile: only what a file gives, up to a limit. */
+/** A container's root from outside. Its content is hostile: of a file, only what it gives, up to a limit. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { O } from '../sys/linux-constants.ts';
 import { openBelow } from '../sys/openat2.ts';
+import { isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 
 /** More than any account file in earnest. */
 const LIMIT = 8 << 20;
@@ -23,4 +24,23 @@ export function readTextBelow(root: string, path: string): string | undefined {
     if (file !== undefined) closeSync(file);
     if (folder !== undefined) closeSync(folder);
   }
+}
+
+/**
+ * The root of that very process, never of another that has its pid by now, as an O_PATH fd which the caller closes; undefined
+ * where it is gone.
+ */
+export function openRoot(identity: ProcessIdentity | undefined): number | undefined {
+  if (identity === undefined) return undefined;
+  let root: number;
+  try {
+    root = openSync(`/proc/${identity.pid}/root`, O.PATH | O.DIRECTORY | O.CLOEXEC);
+  } catch (error) {
+    if (isAlive(identity)) throw error;
+    return undefined;
+  }
+  // Alive now, it had its pid a moment ago, too.
+  if (isAlive(identity)) return root;
+  closeSync(root);
+  return undefined;
 }
