@@ -1,8 +1,8 @@
 /** IP and ICMP, packet by packet (RFC 791, 792, 1122, 1812, 4443, 8200): what is answered, what is dropped, and under which count. */
 import { describe, expect, it } from 'vitest';
-import { IPV4_FRAGMENT, PROTOCOL } from '../src/wire/ipv4.ts';
+import { IPV4, IPV4_FRAGMENT, PROTOCOL } from '../src/wire/ipv4.ts';
 import { Listener, echo, icmp, packet } from './packet-builder.ts';
-import type { Packet } from './packet-builder.ts';
+import type { Packet, Said } from './packet-builder.ts';
 
 const ICMPV6 = { protocol: PROTOCOL.ICMPV6, checksumAt: 2, destination: 'fd00::1' } as const;
 const echo6: Packet = { ...ICMPV6, payload: icmp(128, 0, 0x00050009, [1, 2, 3]) };
@@ -132,6 +132,21 @@ describe('IPv4', () => {
     }
   });
 
+  it('says that the rest of a packet has not come in time, where the first fragment has', () => {
+    const peer = new Listener();
+    const whole = packet(echo(new Uint8Array(1000))).bytes.subarray(44);
+    const first = { protocol: PROTOCOL.ICMP, payload: whole.subarray(0, 504), fragment: IPV4_FRAGMENT.MORE };
+    peer.hear({ ...first, destination: '192.0.2.1', identification: 9 });
+    peer.hear({ ...first, payload: whole.subarray(504), fragment: 63, identification: 10 });
+    peer.hear({ ...first, destination: '10.0.0.255', identification: 11 });
+    const said = peer.elapse(31_000).filter(isNoAdvertisement);
+    expect(said).toMatchObject([{ source: '192.0.2.1', destination: '10.0.0.2', kind: [11, 1] }]);
+    // The fragment's header, with its identification, and what followed.
+    expect(said[0]!.payload[8 + IPV4.identification + 1]).toBe(9);
+    expect(said[0]!.payload.subarray(8 + IPV4.size)).toEqual(whole.subarray(0, 504));
+    expect(peer.elapse(60_000).filter(isNoAdvertisement)).toEqual([]);
+  });
+
   it('a fragment with the same identification but of another protocol does not fit', () => {
     const peer = new Listener();
     const whole = packet(echo(new Uint8Array(1000))).bytes.subarray(44);
@@ -211,5 +226,15 @@ describe('IPv6', () => {
     expect(peer.hear(first)).toEqual([]);
     const last = { protocol: 44, payload: whole.subarray(8), options: fragment(8, 0), destination: 'fd00::1' };
     expect(peer.hear(last)).toMatchObject([{ kind: [129, 0] }]);
+    // RFC 8200, 4.5: one that waits in vain is told, but for errors and last fragments.
+    const error = { ...first, payload: icmp(1, 0, 0), options: fragment(0, 1) };
+    for (const each of [first, { ...last, destination: 'fd00::77' }, { ...error, destination: 'fd00::78' }])
+      peer.hear(each);
+    expect(peer.elapse(31_000).filter(isNoAdvertisement)).toMatchObject([{ source: 'fd00::1', kind: [3, 1] }]);
   });
 });
+
+/** What the stack says as an answer, and not as a router by the clock. */
+function isNoAdvertisement({ kind }: Said): boolean {
+  return kind[0] !== 134;
+}

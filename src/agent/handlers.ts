@@ -2,6 +2,7 @@
 import { bootContainers } from '../engine/boot.ts';
 import { recordContainerEvent } from '../engine/container-event.ts';
 import { runBuildStep } from '../engine/build-step.ts';
+import { createWarnings } from '../engine/check-networks.ts';
 import { createContainer } from '../engine/create.ts';
 import { findContainer, readContainer } from '../engine/container.ts';
 import type { EngineContext } from '../engine/context.ts';
@@ -20,7 +21,7 @@ import {
 } from '../engine/networks.ts';
 import { pauseContainer, unpauseContainer } from '../engine/pause.ts';
 import { removeContainer } from '../engine/remove.ts';
-import type { ConsoleSize, RequestName, Requests } from '../engine/requests.ts';
+import type { ConsoleSize, RequestName, Requests, Started } from '../engine/requests.ts';
 import { startContainer } from '../engine/start.ts';
 import { awaitEnd, killContainer, signalNumber, stopContainer } from '../engine/stop.ts';
 import { updateContainer } from '../engine/update.ts';
@@ -48,13 +49,13 @@ type Handler<Name extends RequestName> = (
 export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   async create(context, { request }, connection) {
     const { config } = await createContainer(context, request);
-    connection.say({ result: { id: config.id } });
+    connection.say({ result: { id: config.id, warnings: createWarnings(request) } });
   },
 
   async run(context, { request, consoleSize, wait }, connection) {
     const { config } = await createContainer(context, request);
     try {
-      await startAndWait(context, config.id, consoleSize, wait, connection);
+      await startAndWait(context, config.id, { consoleSize, wait, warnings: createWarnings(request) }, connection);
     } catch (error) {
       if (request.autoRemove) await removeContainer(context, config.id, { force: true, volumes: true });
       throw error;
@@ -66,7 +67,7 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   },
 
   async start(context, { container, consoleSize, wait }, connection) {
-    await startAndWait(context, findContainer(context.paths, container).config.id, consoleSize, wait, connection);
+    await startAndWait(context, findContainer(context.paths, container).config.id, { consoleSize, wait }, connection);
   },
 
   async stop(context, { container, ...options }, connection) {
@@ -193,17 +194,27 @@ function lastExit({ paths }: EngineContext, id: string): number {
   return readContainer(paths, id)?.state.exitCode ?? 0;
 }
 
+interface StartChoices {
+  readonly consoleSize?: ConsoleSize | undefined;
+  readonly wait: boolean;
+  /** What has been found when it was made. */
+  readonly warnings?: readonly string[];
+}
+
 async function startAndWait(
   context: EngineContext,
   id: string,
-  consoleSize: ConsoleSize | undefined,
-  wait: boolean,
+  { consoleSize, wait, warnings = [] }: StartChoices,
   connection: Connection,
 ): Promise<void> {
-  if (!wait) return connection.say({ result: await startContainer(context, id, consoleSize) });
+  async function start(): Promise<Started> {
+    const started = await startContainer(context, id, consoleSize);
+    return { ...started, warnings: [...warnings, ...started.warnings] };
+  }
+  if (!wait) return connection.say({ result: await start() });
   const letGo = connection.closed.finally(() => context.attended.delete(id));
   context.attended.set(id, letGo);
-  const started = await startContainer(context, id, consoleSize);
+  const started = await start();
   const ended = context.running.has(id) ? awaitEnd(context, id, 'next-exit') : lastExit(context, id);
   connection.say({ result: started });
   connection.say({ exitCode: await ended });

@@ -46,3 +46,9 @@ export function checkAttachment(paths: StatePaths, attachment: NetworkAttachment
     throw new EngineError('INVALID', 'user specified IP address is supported on user defined networks only');
   }
 }
+
+/** What a new container's owner should know of it. */
+export function createWarnings({ network, ports, publishAll }: ContainerRequest): string[] {
+  if (network !== 'host' || (ports.length === 0 && !publishAll)) return [];
+  return ['Published ports are discarded when using host network mode'];
+}

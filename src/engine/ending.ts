@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writableLayer } from '../storage/probe.ts';
 import { signalProcess } from '../sys/signal-process.ts';
 import { listContainers, logLimits, readContainer, type Container, type ContainerState } from './container.ts';
+import { attachmentsOf } from './attachments.ts';
 import { recordContainerEvent } from './container-event.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { stopHealthChecks, watchHealth } from './health-monitor.ts';
@@ -18,6 +19,7 @@ import {
   retainedSocketName,
   takeRetainedMonitor,
 } from './monitor-link.ts';
+import { recordMembership } from './network-event.ts';
 import { leaveNetworks, recoverNetworks } from './networking.ts';
 import { removeContainer, sweepRemoved } from './remove.ts';
 import { restartDelay, restartsAfter } from './restart-policy.ts';
@@ -126,6 +128,7 @@ async function finish(context: EngineContext, id: string, exit: Exit): Promise<C
   const seconds = startedAt === undefined ? 0 : Math.floor((finishedAt.getTime() - Date.parse(startedAt)) / 1000);
   recordContainerEvent(context, config, 'die', { exitCode: String(exit.exitCode), execDuration: String(seconds) });
   await attempt('leave its network', () => leaveNetworks(context, container));
+  for (const { network } of attachmentsOf(config)) recordMembership(context, id, network, 'disconnect');
   await attempt('release its file system', async () =>
     writableLayer(config.writable).release({ paths, holder: await context.holder(), id, folder }),
   );

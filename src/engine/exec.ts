@@ -21,6 +21,7 @@ import { findContainer, type Container } from './container.ts';
 import { recordContainerEvent } from './container-event.ts';
 import type { EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
+import { linkedEnvironment } from './links.ts';
 import { findSource } from './lower.ts';
 import type { ExecRequest } from './requests.ts';
 import { readTextBelow } from './root-files.ts';
@@ -135,7 +136,7 @@ function execProcess(context: EngineContext, container: Container, request: Exec
       user,
       args: [...request.args],
       env: mergeEnvironment({
-        image: config.Env ?? [],
+        image: [...linkedEnvironment(context, container), ...(config.Env ?? [])],
         user: [...(options.env ?? []), ...request.env],
         hostname,
         tty: request.tty,

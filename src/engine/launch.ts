@@ -13,6 +13,7 @@ import type { Lower } from '../storage/writable-layer.ts';
 import { buildSpec, seccompFilter } from './container-spec.ts';
 import type { Container } from './container.ts';
 import type { EngineContext } from './context.ts';
+import { linkedEnvironment } from './links.ts';
 import { findSource } from './lower.ts';
 import { containerMap } from './shared-namespaces.ts';
 import { monitorSocket } from './monitor-link.ts';
@@ -41,7 +42,7 @@ export async function launchInput(context: EngineContext, parts: LaunchParts): P
     paths,
     holder,
     container,
-    image: source.config,
+    image: { ...source.config, Env: [...linkedEnvironment(context, container), ...(source.config.Env ?? [])] },
     users: await readUsers(parts),
     ownNetwork: networking.namespace.kind === 'new',
     etcFolder: networking.etcFolder,

@@ -16,8 +16,8 @@ import {
 } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { EngineError } from './engine-error.ts';
+import { exposedPorts } from './exposed-ports.ts';
 import { linkedHosts } from './links.ts';
-import { findSource } from './lower.ts';
 import { asEngineError } from './network-failure.ts';
 import type { InheritedPidfds } from './shared-namespaces.ts';
 
@@ -131,8 +131,8 @@ function linkedNames({ paths }: EngineContext, links: Readonly<Record<string, st
 }
 
 /** The ports that were asked for, and with `-P` those that the image or `--expose` names. */
-function portMappings(context: EngineContext, { config }: Container): PortMapping[] {
-  const { ports, publishAll, exposed = [] } = config.request;
+function portMappings(context: EngineContext, container: Container): PortMapping[] {
+  const { ports, publishAll } = container.config.request;
   const mappings = ports.map(({ protocol, hostIp, hostPorts: [first, last], containerPort }): PortMapping => ({
     protocol,
     ...(hostIp === '' ? {} : { hostAddress: hostIp }),
@@ -141,21 +141,11 @@ function portMappings(context: EngineContext, { config }: Container): PortMappin
     containerPort,
   }));
   if (!publishAll) return mappings;
-  const image = findSource(context, config.request, config.image).config;
-  for (const { containerPort, protocol } of [...exposedByImage(image.ExposedPorts ?? {}), ...exposed]) {
+  for (const { containerPort, protocol } of exposedPorts(context, container)) {
     if (mappings.some((each) => each.containerPort === containerPort && each.protocol === protocol)) continue;
     mappings.push({ protocol, hostPort: 0, containerPort });
   }
   return mappings;
-}
-
-/** Keys as `80/tcp` or `80`; what is none of ours (sctp) is left out. */
-function exposedByImage(ports: Readonly<Record<string, object>>): { containerPort: number; protocol: 'tcp' | 'udp' }[] {
-  return Object.keys(ports).flatMap((key) => {
-    const [, port, protocol = 'tcp'] = /^(\d{1,5})(?:\/(tcp|udp))?$/.exec(key) ?? [];
-    const containerPort = Number(port);
-    return containerPort >= 1 && containerPort <= 65535 ? [{ containerPort, protocol: protocol as 'tcp' | 'udp' }] : [];
-  });
 }
 
 /** What of an endpoint goes on record. */

@@ -14,6 +14,7 @@ import { EngineError } from './engine-error.ts';
 import { recordEvent } from './event-log.ts';
 import { findNetwork } from './inspect-networks.ts';
 import type { NetworkFlows } from './requests.ts';
+import { recordMembership } from './network-event.ts';
 import { asEngineError } from './network-failure.ts';
 import { endpointOf, endpointState, findDriver, writeEtcFile } from './networking.ts';
 
@@ -75,14 +76,16 @@ export async function connectNetwork(
     // A container that was on nothing but `none` is there no more.
     const others = attachmentsOf(before).filter(({ network }) => network !== 'none');
     const after: Container = { ...container, config: { ...before, networks: [...others, wanted] } };
+    const isRunning = container.state.status === 'running';
     saveConfig(container.folder, after.config);
     try {
-      if (container.state.status === 'running') await plugIn(context, after, wanted);
+      if (isRunning) await plugIn(context, after, wanted);
     } catch (error) {
       saveConfig(container.folder, before);
       throw asEngineError(error);
     }
-    recordMembership(context, id, wanted.network, 'connect');
+    // Else its start says so.
+    if (isRunning) recordMembership(context, id, wanted.network, 'connect');
   });
 }
 
@@ -168,16 +171,6 @@ export async function disconnectNetwork(
     await driver.remove(id);
     recordMembership(context, id, name, 'disconnect');
   });
-}
-
-function recordMembership(
-  { paths }: EngineContext,
-  container: string,
-  network: string,
-  action: 'connect' | 'disconnect',
-): void {
-  const { id, driver } = findNetwork(paths, network);
-  recordEvent(paths, 'network', action, id, { container, name: network, type: driver });
 }
 
 /** @param container as it is to be */

@@ -27,7 +27,7 @@ export interface ConsoleSize {
 }
 
 export interface Requests {
-  create: { params: { request: ContainerRequest }; result: { id: string } };
+  create: { params: { request: ContainerRequest }; result: { id: string; warnings: readonly string[] } };
   /** Create and start in one. `wait`: a second line `{exitCode}` follows when it has ended. */
   run: { params: { request: ContainerRequest; consoleSize?: ConsoleSize; wait: boolean }; result: Started };
   /** The spec and the plan of a start that does not take place. */

@@ -10,6 +10,7 @@ import { signalProcess } from '../sys/signal-process.ts';
 import { logLimits, readContainer, type Container, type ContainerState } from './container.ts';
 import { recordContainerEvent } from './container-event.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { attachmentsOf } from './attachments.ts';
 import { commandFailure } from './command-failure.ts';
 import { tryEmulator } from './emulator.ts';
 import { EngineError } from './engine-error.ts';
@@ -17,6 +18,7 @@ import { superviseContainer } from './ending.ts';
 import { createCgroup } from './limits.ts';
 import { launchInput } from './launch.ts';
 import { findLower, findSource } from './lower.ts';
+import { recordMembership } from './network-event.ts';
 import { layerQuota } from './storage-quota.ts';
 import { joinNetworks, type Networking } from './networking.ts';
 import type { ConsoleSize, Started } from './requests.ts';
@@ -139,6 +141,7 @@ async function launch(
         report: (problem) => context.log(`${config.name}: ${problem}`),
       }),
     );
+    for (const { network } of attachmentsOf(config)) recordMembership(context, id, network, 'connect');
     recordContainerEvent(context, config, 'start');
     const warnings = [...(mend === undefined ? [] : [mend]), ...(await context.takeWarnings())];
     return { id, starts: state.starts, logStart: state.logStart, warnings };

@@ -4,7 +4,15 @@
  */
 import { CHECKSUM, SEGMENTATION } from '../link/device.ts';
 import { addBytes, finish, verifies } from '../wire/checksum.ts';
-import { ICMP, ICMPV6_MTU, ICMPV6_TYPE, ICMPV6_UNREACHABLE, ICMP_TYPE, ICMP_UNREACHABLE } from '../wire/icmp.ts';
+import {
+  ICMP,
+  ICMPV6_MTU,
+  ICMPV6_TYPE,
+  ICMPV6_UNREACHABLE,
+  ICMP_TYPE,
+  ICMP_UNREACHABLE,
+  TIME_EXCEEDED,
+} from '../wire/icmp.ts';
 import { IPV4 } from '../wire/ipv4.ts';
 import { IPV6, icmpProtocol } from '../wire/ipv6.ts';
 import type { IpPacket } from './packet.ts';
@@ -107,9 +115,21 @@ export class IcmpLayer {
   timeExceeded(packet: IpPacket): void {
     const own = this.#stack.subnets.find(({ address }) => address.version === packet.version);
     if (!own || !this.#mayReject(packet)) return;
-    const path = this.#stack.path(own.address, packet.source());
+    this.#timeExceeded(this.#stack.path(own.address, packet.source()), packet, TIME_EXCEEDED.TRANSIT);
+  }
+
+  /**
+   * The rest of a packet has not come in time. The destination says so, which we speak for, and only where the first fragment is
+   * here: without it the sender could not tell whose packet it was (RFC 1122, 3.3.2; RFC 8200, 4.5).
+   */
+  reassemblyTimeExceeded(first: IpPacket): void {
+    if (!this.#mayReject(first)) return;
+    this.#timeExceeded(this.#stack.path(first.destination(), first.source()), first, TIME_EXCEEDED.REASSEMBLY);
+  }
+
+  #timeExceeded(path: Path | undefined, packet: IpPacket, code: number): void {
     const type = packet.version === 4 ? ICMP_TYPE.TIME_EXCEEDED : ICMPV6_TYPE.TIME_EXCEEDED;
-    if (path) this.send(path, type, 0, 0, this.#quote(packet));
+    if (path) this.send(path, type, code, 0, this.#quote(packet));
   }
 
   #reject(packet: IpPacket, code4: number, code6: number): void {

@@ -67,6 +67,7 @@ export class Ipv4Input {
       (fragment & IPV4_FRAGMENT.OFFSET) * 8,
       (fragment & IPV4_FRAGMENT.MORE) !== 0,
       payload,
+      packet,
     );
     if (whole === undefined) return;
     const header = packet.payloadStart - start;

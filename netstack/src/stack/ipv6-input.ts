@@ -69,10 +69,13 @@ export class Ipv6Input {
     }
     const place = view.getUint16(payloadStart + IPV6_FRAGMENT.offsetAndMore);
     const protocol = view.getUint8(payloadStart + IPV6_FRAGMENT.nextHeader);
+    packet.protocol = protocol;
+    packet.payloadStart += IPV6_FRAGMENT.size;
     const identification = view.getUint32(payloadStart + IPV6_FRAGMENT.identification);
     const key = `${bytes.subarray(packet.sourceAt, packet.sourceAt + 32).join('.')}/${identification}`;
-    const payload = bytes.subarray(payloadStart + IPV6_FRAGMENT.size, end);
-    const whole = this.#reassembly.add(key, place & IPV6_FRAGMENT.OFFSET, (place & IPV6_FRAGMENT.MORE) !== 0, payload);
+    const payload = bytes.subarray(packet.payloadStart, end);
+    const more = (place & IPV6_FRAGMENT.MORE) !== 0;
+    const whole = this.#reassembly.add(key, place & IPV6_FRAGMENT.OFFSET, more, payload, packet);
     if (whole === undefined) return;
     const joined = new Uint8Array(IPV6.size + whole.length);
     joined.set(bytes.subarray(packet.start, packet.start + IPV6.size));
@@ -84,7 +87,6 @@ export class Ipv6Input {
     packet.start = 0;
     packet.sourceAt = IPV6.source;
     packet.destinationAt = IPV6.destination;
-    packet.protocol = protocol;
     packet.protocolAt = IPV6.nextHeader;
     packet.payloadStart = IPV6.size;
     packet.end = joined.length;

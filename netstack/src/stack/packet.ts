@@ -26,6 +26,21 @@ export class IpPacket {
   /** Sent to a group or to everybody on the link. */
   multicast = false;
 
+  /** A copy to keep, of no more than the first `limit` bytes. */
+  copy(limit: number): IpPacket {
+    const { start } = this;
+    const kept = Object.assign(new IpPacket(), this);
+    kept.bytes = this.bytes.slice(start, Math.min(this.end, start + limit));
+    kept.view = new DataView(kept.bytes.buffer);
+    kept.start = 0;
+    kept.sourceAt -= start;
+    kept.destinationAt -= start;
+    kept.protocolAt -= start;
+    kept.payloadStart -= start;
+    kept.end = kept.bytes.length;
+    return kept;
+  }
+
   source(): IpAddress {
     return IpAddress.read(this.bytes, this.sourceAt, this.version);
   }

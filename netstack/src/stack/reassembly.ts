@@ -6,6 +6,7 @@
  * When a limit is hit, the oldest packets in progress make room.
  */
 import type { Drops } from './counters.ts';
+import type { IpPacket } from './packet.ts';
 import { Timer } from './timer-queue.ts';
 import type { TimerQueue } from './timer-queue.ts';
 
@@ -16,6 +17,8 @@ const MAX_FRAGMENTS = 128;
 /** RFC 1122, 3.3.2 says 60 to 120 s; Linux 30 s. On a link without transit, pieces that come come at once. */
 const TIMEOUT_MS = 30_000;
 const MAX_PACKET = 65_535;
+/** What is kept of a first fragment: an error about it quotes no more. */
+const QUOTED = 576;
 
 interface Piece {
   readonly offset: number;
@@ -27,6 +30,8 @@ interface Partial {
   readonly expires: number;
   readonly pieces: Piece[];
   bytes: number;
+  /** The beginning of the first fragment, with its header, once that one is here. */
+  first: IpPacket | undefined;
   /** Length of the whole, known once the last fragment is here; -1 before. */
   total: number;
 }
@@ -34,12 +39,15 @@ interface Partial {
 export class Reassembly {
   readonly #timers: TimerQueue;
   readonly #drops: Drops;
+  readonly #onExpired: (first: IpPacket) => void;
   readonly #expiry: Timer;
   /** In order of arrival of their first fragment. */
   readonly #partials = new Map<string, Partial>();
   #bytes = 0;
 
-  constructor(timers: TimerQueue, drops: Drops) {
+  /** @param onExpired is told of a packet that stayed incomplete and whose first fragment had come */
+  constructor(timers: TimerQueue, drops: Drops, onExpired: (first: IpPacket) => void = () => undefined) {
+    this.#onExpired = onExpired;
     this.#timers = timers;
     this.#drops = drops;
     this.#expiry = new Timer(timers, () => this.#expire());
@@ -53,8 +61,9 @@ export class Reassembly {
   /**
    * Takes the payload of a fragment. `key` identifies its packet: addresses, protocol, identification. Returns the payload of the
    * whole packet when this was the last piece missing.
+   * @param packet the fragment as it came
    */
-  add(key: string, offset: number, more: boolean, payload: Uint8Array): Uint8Array | undefined {
+  add(key: string, offset: number, more: boolean, payload: Uint8Array, packet?: IpPacket): Uint8Array | undefined {
     // All but the last have to be a multiple of 8 long (RFC 791), and nothing may reach beyond an IP packet (ping of death).
     if (payload.length === 0 || (more && payload.length % 8 !== 0) || offset + payload.length > MAX_PACKET) {
       this.#drops.malformed++;
@@ -67,6 +76,7 @@ export class Reassembly {
       return undefined;
     }
     if (partial.bytes !== partial.total) {
+      if (offset === 0) partial.first ??= packet?.copy(QUOTED);
       while (this.#bytes > MAX_BYTES) this.#evict();
       return undefined;
     }
@@ -98,7 +108,14 @@ export class Reassembly {
 
   #open(key: string): Partial {
     while (this.#partials.size >= MAX_PACKETS) this.#evict();
-    const partial: Partial = { key, expires: this.#timers.now + TIMEOUT_MS, pieces: [], bytes: 0, total: -1 };
+    const partial: Partial = {
+      key,
+      expires: this.#timers.now + TIMEOUT_MS,
+      pieces: [],
+      bytes: 0,
+      first: undefined,
+      total: -1,
+    };
     this.#partials.set(key, partial);
     if (!this.#expiry.armed) this.#expiry.set(TIMEOUT_MS);
     return partial;
@@ -125,6 +142,7 @@ export class Reassembly {
       }
       this.#drop(partial);
       this.#drops.fragmentLimit++;
+      if (partial.first) this.#onExpired(partial.first);
     }
   }
 }

@@ -93,7 +93,7 @@ export class Stack implements Link {
       solicit: (address) => (address.version === 4 ? this.#arp.solicit(address) : this.discovery?.solicit(address)),
     });
     this.admission = new Admission(this.neighbours, options.subnets, locals);
-    this.#reassembly = new Reassembly(this.timers, this.drops);
+    this.#reassembly = new Reassembly(this.timers, this.drops, (first) => this.icmp.reassemblyTimeExceeded(first));
     this.#arp = new ArpResponder(this);
     this.#ipv4 = new Ipv4Input(this, this.#reassembly);
     this.icmp = new IcmpLayer(this);

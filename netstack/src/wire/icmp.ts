@@ -28,6 +28,9 @@ export const ICMP_UNREACHABLE = {
   PROHIBITED: 13,
 } as const;
 
+/** Codes of "time exceeded", the same in both. */
+export const TIME_EXCEEDED = { TRANSIT: 0, REASSEMBLY: 1 } as const;
+
 export const ICMPV6_TYPE = {
   UNREACHABLE: 1,
   PACKET_TOO_BIG: 2,

@@ -16,9 +16,10 @@ export const command = defineCommand({
     const request = containerRequest(flags, args, context);
     const { pull, platform, quiet, lazy } = flags;
     using cidFile = claimCidFile(flags.cidfile, context.cwd);
-    const { id } = await withImage(context, { image: request.image, pull, platform, quiet, lazy }, () =>
+    const { id, warnings } = await withImage(context, { image: request.image, pull, platform, quiet, lazy }, () =>
       context.ask('create', { request }),
     );
+    for (const warning of warnings) context.complain(`WARNING: ${warning}`);
     cidFile?.write(id);
     context.print(id);
     return 0;

@@ -1,6 +1,7 @@
+import { listNetworks } from '../../engine/inspect-networks.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { defineCommand } from '../command.ts';
-import { CONTAINER_FILTERS } from '../container/container-filters.ts';
+import { containerFilters } from '../container/container-filters.ts';
 import { CONTAINER_TABLE, containerRow } from '../container/container-row.ts';
 import { trueContainers } from '../container/true-records.ts';
 import { parseFilters } from '../filters.ts';
@@ -21,7 +22,7 @@ export const command = defineCommand({
   },
   args: [0, 0],
   async run(context, flags) {
-    const passes = parseFilters(flags.filter, CONTAINER_FILTERS);
+    const passes = parseFilters(flags.filter, containerFilters(listNetworks(context.paths())));
     const last = flags.latest ? 1 : (flags.last ?? -1);
     if (last === 0) throw new InvalidInput('--last has to be 1 or more');
     const isAnyState = flags.all || last > 0 || flags.filter.some((text) => /^\s*(status|exited)=/.test(text));

@@ -1,5 +1,6 @@
 import { type Container, shownStatus } from '../../engine/container.ts';
 import { shownHealth } from '../../engine/health.ts';
+import type { KnownNetwork } from '../../engine/inspect-networks.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { networkNames } from './container-row.ts';
 import { type FilterTest, filterPattern, matchesLabel } from '../filters.ts';
@@ -8,8 +9,15 @@ const STATES = ['created', 'restarting', 'running', 'removing', 'paused', 'exite
 
 const HEALTH = ['starting', 'healthy', 'unhealthy', 'none'];
 
-/** The filters of `ps`. */
-export const CONTAINER_FILTERS: Readonly<Record<string, FilterTest<Container>>> = {
+/** The filters of `ps`. @param networks those that there are */
+export function containerFilters(
+  networks: readonly Pick<KnownNetwork, 'name' | 'id'>[],
+): Readonly<Record<string, FilterTest<Container>>> {
+  return { ...RECORD_FILTERS, network: ({ config }, value) => isOnNetwork(networkNames(config), networks, value) };
+}
+
+/** Those that a container's own record answers. */
+const RECORD_FILTERS: Readonly<Record<string, FilterTest<Container>>> = {
   ancestor: ({ config }, value) => isImage(config, value),
   exited: ({ state }, value) => {
     if (!/^\d+$/.test(value)) throw new InvalidInput(`invalid filter 'exited=${value}'`);
@@ -24,7 +32,6 @@ export const CONTAINER_FILTERS: Readonly<Record<string, FilterTest<Container>>> 
   id: ({ config }, value) => config.id.startsWith(value),
   label: ({ config }, value) => matchesLabel(config.request.labels, value),
   name: ({ config }, value) => filterPattern('name', value.replace(/^\^?\//, '^')).test(config.name),
-  network: ({ config }, value) => networkNames(config).includes(value),
   status: ({ state }, value) => {
     if (!STATES.includes(value)) {
       throw new InvalidInput(`invalid filter 'status=${value}': it has to be one of ${STATES.join(', ')}`);
@@ -35,6 +42,16 @@ export const CONTAINER_FILTERS: Readonly<Record<string, FilterTest<Container>>> 
     Object.entries(config.volumes).flat().includes(value) ||
     config.request.mounts.some((mount) => mount.target === value || (mount.type === 'bind' && mount.source === value)),
 };
+
+/** By the network's name, or the beginning of its id. */
+function isOnNetwork(
+  names: readonly string[],
+  networks: readonly Pick<KnownNetwork, 'name' | 'id'>[],
+  value: string,
+): boolean {
+  if (names.includes(value)) return true;
+  return value !== '' && networks.some(({ name, id }) => names.includes(name) && id.startsWith(value));
+}
 
 /** By the name it was run with, tag or not, or by its id. */
 function isImage({ request, image }: Container['config'], value: string): boolean {
