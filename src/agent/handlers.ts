@@ -26,7 +26,7 @@ import { startContainer } from '../engine/start.ts';
 import { awaitEnd, killContainer, signalNumber, stopContainer } from '../engine/stop.ts';
 import { updateContainer } from '../engine/update.ts';
 import { createVolume, removeVolume } from '../engine/volumes.ts';
-import { removeMount } from '../image-server/client.ts';
+import { removeLower } from '../storage/plain-copy.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 export interface Connection {
@@ -179,7 +179,7 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
   },
 
   async forgetImage(context, { manifest }, connection) {
-    await removeMount(context.paths, imageMountKey(manifest));
+    await removeLower(context.paths, () => context.holder(), imageMountKey(manifest));
     connection.say({ result: {} });
   },
 

@@ -7,7 +7,6 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { idCount, nestedExtents } from '../base/id-extents.ts';
 import type { RootSource } from '../base/root-source.ts';
-import { ensureMount, removeMount } from '../image-server/client.ts';
 import { LaunchError } from '../monitor/record.ts';
 import { startMonitor, type MonitorProcess } from '../monitor/start.ts';
 import { containerCapabilities, containerSpec, type ContainerOptions } from '../oci/image-to-spec.ts';
@@ -19,6 +18,7 @@ import type { Mount, RuntimeSpec } from '../oci/runtime-spec.ts';
 import type { PlannedMount } from '../runtime/mount-stage.ts';
 import { stepPlan } from '../runtime/step-plan.ts';
 import { readLowerText } from '../storage/lower-files.ts';
+import { ensureLower, removeLower } from '../storage/plain-copy.ts';
 import { writableLayer } from '../storage/probe.ts';
 import type { Lower, WritableKind } from '../storage/writable-layer.ts';
 import { hasCgroup2 } from './container-spec.ts';
@@ -151,14 +151,14 @@ export async function runBuildStep(
 const users = new Map<string, number>();
 
 /** A tree is mounted for as long as a step uses it: the next step has another one. */
-async function letGo({ paths, log }: EngineContext, key: string): Promise<void> {
+async function letGo(context: EngineContext, key: string): Promise<void> {
   const left = (users.get(key) ?? 1) - 1;
   if (left > 0) return void users.set(key, left);
   users.delete(key);
   try {
-    await removeMount(paths, key);
+    await removeLower(context.paths, () => context.holder(), key);
   } catch (error) {
-    log(`Cannot unmount the tree of a build: ${(error as Error).message}`);
+    context.log(`Cannot unmount the tree of a build: ${(error as Error).message}`);
   }
 }
 
@@ -185,8 +185,8 @@ async function stepMount(
   owner: boolean,
 ): Promise<PlannedMount> {
   if (mount.kind === 'plain') return mount.mount;
-  const { content, key } = lowerOf(mount.tree, filesFolder, owner);
-  const mounted = await ensureMount(context.paths, await context.holder(), key, content);
+  const lower = lowerOf(mount.tree, filesFolder, owner);
+  const mounted = await ensureLower(context.paths, await context.holder(), lower);
   const source = join(mounted, mount.path);
   const { target: destination, isFile, scratch } = mount;
   if (scratch === undefined || isFile) {

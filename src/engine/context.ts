@@ -37,7 +37,8 @@ export class EngineContext {
   readonly events = new EventEmitter<EngineEvents>();
   /** For what a user of the agent's log should know. */
   readonly log: (message: string) => void;
-  #warned = false;
+  readonly #warned = new Set<string>();
+  readonly #warnings: string[] = [];
   #holder: Promise<Holder> | undefined;
   #networks: { readonly holder: Holder; readonly networks: Networks } | undefined;
   readonly #queues = new Map<string, Promise<unknown>>();
@@ -63,10 +64,17 @@ export class EngineContext {
   /** What users should know of this host, once each. */
   async takeWarnings(): Promise<string[]> {
     const { map } = await this.holder();
-    if (map.isUnexpected !== true || this.#warned) return [];
-    this.#warned = true;
-    return [`${map.reason ?? ''}: containers have a single user id, yours, shown as root`];
+    if (map.isUnexpected === true)
+      this.warn(`${map.reason ?? ''}: containers have a single user id, yours, shown as root`);
+    return this.#warnings.splice(0);
   }
+
+  /** Has the next `takeWarnings` say it, unless it has been said. */
+  readonly warn = (message: string): void => {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.#warnings.push(message);
+  };
 
   /** The user's networks, in the holder's hub. */
   async networks(): Promise<Networks> {

@@ -39,16 +39,26 @@ export interface Finding {
 /** Looks at everything. Throws nothing for what is found; a holder may be running afterwards that was not before. */
 export async function examineHost(paths: StatePaths, host: Host = thisHost): Promise<Finding[]> {
   const namespaces = await checkNamespaces(host);
+  const map = await ensureHolder(paths).then(
+    (holder) => holder.map,
+    () => findIdMap(findMapTools() !== undefined),
+  );
+  const overlay = namespaces.status === 'ok' ? await checkOverlay(paths) : finding('overlay', 'limited', 'not tried');
+  // Where the kernel's overlay works, plain copies of images can be its lower layer.
+  const fuse =
+    overlay.status === 'ok'
+      ? checkDevice(host, '/dev/fuse', 'limited', 'images are copied out first, host and --rootfs do not run')
+      : checkDevice(host, '/dev/fuse', 'missing', 'images cannot be mounted');
   return [
     checkKernel(host),
     namespaces,
-    checkIdMap(findIdMap(findMapTools() !== undefined), host),
-    checkDevice(host, '/dev/fuse', 'missing', 'images cannot be mounted'),
+    checkIdMap(map, host),
+    fuse,
     checkDevice(host, '/dev/net/tun', 'limited', 'containers have --network none and host alone'),
     checkYama(host),
     checkLandlock(landlockAbi()),
     checkFileSystem(host, paths.root),
-    namespaces.status === 'ok' ? await checkOverlay(paths) : finding('overlay', 'limited', 'not tried'),
+    overlay,
     await checkLimits(),
     checkRuntimeFolder(host, paths.run),
     checkPing(host),

@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { text } from 'node:stream/consumers';
 import type { Holder } from '../holder/holder.ts';
-import { ensureMount } from '../image-server/client.ts';
 import { runInside, type InsideRoot } from '../inside/run-inside.ts';
 import type { FileStat } from '../inside/task.ts';
 import type { StatePaths } from '../state/paths.ts';
+import { ensureLower } from '../storage/plain-copy.ts';
 import { removeTrees } from '../storage/remove-tree.ts';
 import type { Lower } from '../storage/writable-layer.ts';
 import { volumeData } from './volumes.ts';
@@ -25,7 +25,7 @@ export async function fillVolume(
 ): Promise<void> {
   const data = volumeData(paths, volume);
   if (!isEmpty(data)) return;
-  const image: InsideRoot = { kind: 'folder', path: await ensureMount(paths, holder, lower.key, lower.content) };
+  const image: InsideRoot = { kind: 'folder', path: await ensureLower(paths, holder, lower) };
   const asked = await runInside(holder, image, { operation: 'stat', path: target });
   asked.stdin.end();
   const [answer] = await Promise.all([text(asked.stdout), asked.done]);

@@ -109,7 +109,15 @@ async function launch(
   let first: ProcessIdentity | undefined;
   let cgroup: ContainerCgroup | undefined;
   try {
-    const root = await layer.prepare({ paths, holder, id, folder, lower, quota: layerQuota(config.request.storage) });
+    const root = await layer.prepare({
+      paths,
+      holder,
+      id,
+      folder,
+      lower,
+      quota: layerQuota(config.request.storage),
+      warn: context.warn,
+    });
     if (holder.map.kind === 'single') writeAptConfiguration(folder);
     cgroup = await createCgroup(container);
     const input = await launchInput(context, {

@@ -8,6 +8,7 @@ import { accessSync, closeSync, constants, mkdirSync, writeFileSync } from 'node
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { mapArguments, mapText, type IdExtent } from '../base/id-extents.ts';
+import { LaunchError } from '../monitor/record.ts';
 import { startMonitor } from '../monitor/start.ts';
 import { readJson, writeJson } from '../state/atomic-file.ts';
 import { takeLock } from '../state/lock.ts';
@@ -91,7 +92,7 @@ async function startHolder(paths: StatePaths, map: IdMap): Promise<Holder> {
   } catch (error) {
     monitor.child.kill('SIGKILL');
     monitor.close();
-    if (map.kind !== 'range' || !(error instanceof MapError)) throw error;
+    if (map.kind !== 'range' || !(error instanceof MapError)) throw explained(error);
     // A host whose newuidmap may not do its work (no setuid bit, nosuid mount) still runs containers with one id.
     return startHolder(paths, {
       kind: 'single',
@@ -101,6 +102,13 @@ async function startHolder(paths: StatePaths, map: IdMap): Promise<Holder> {
       isUnexpected: true,
     });
   }
+}
+
+/** Inside a container it is that one's seccomp filter, as a rule, that forbids it. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof LaunchError) || error.action !== 'create a user namespace') return error;
+  const mend = "'trun doctor' says what forbids it; inside a container, start that one with --privileged";
+  return Object.assign(new Error(`${error.message}; ${mend}`, { cause: error }), { code: error.code });
 }
 
 function single(extents: readonly IdExtent[]): IdExtent[] {

@@ -15,6 +15,7 @@ import type { StatePaths } from '../state/paths.ts';
 import { socketAddress } from '../state/socket-address.ts';
 import { isAlive, processIdentity } from '../sys/process-identity.ts';
 import { signalProcess } from '../sys/signal-process.ts';
+import { FuseMissing } from './fuse-missing.ts';
 import { keeperPlan, unmountPlan } from './keeper-plan.ts';
 import {
   findMount,
@@ -83,7 +84,7 @@ async function mount(paths: StatePaths, holder: Holder, key: string, content: Mo
     await monitor.next();
   } catch (error) {
     monitor.close();
-    throw error instanceof LaunchError && error.action === 'open /dev/fuse' ? fuseMissing(error) : error;
+    throw error instanceof LaunchError && FuseMissing.is(error) ? new FuseMissing(error) : error;
   }
   const keeper = monitor.child.pid === undefined ? undefined : processIdentity(monitor.child.pid);
   if (keeper === undefined) throw new Error(`Cannot mount ${mountPoint}: its keeper ended at once`);
@@ -98,14 +99,6 @@ async function mount(paths: StatePaths, holder: Holder, key: string, content: Mo
     monitor.close();
     throw error;
   }
-}
-
-function fuseMissing(cause: LaunchError): Error {
-  const mend =
-    cause.code === 'EACCES' || cause.code === 'EPERM'
-      ? 'it must be readable and writable for you: ask the administrator for chmod 0666 /dev/fuse'
-      : 'ask the administrator to load it: modprobe fuse';
-  return new Error(`${cause.message}; ${mend}`, { cause });
 }
 
 function serverSocket(paths: StatePaths, server: ServerName): string {

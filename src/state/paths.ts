@@ -59,7 +59,7 @@ function openRunFolder(root: string, env: NodeJS.ProcessEnv): string {
     const isDefault = root === defaultRoot({ ...env, TRUN_ROOT: undefined });
     const name = isDefault ? 'trun' : `trun-${shortHash(root)}`;
     try {
-      mkdirSync(join(runtime, name), { recursive: true, mode: 0o700 });
+      makeFolder(join(runtime, name));
       return realpathSync(join(runtime, name));
     } catch {
       // A run-time folder of another user (after su) or none at all: the state folder serves as well.

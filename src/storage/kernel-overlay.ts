@@ -1,9 +1,9 @@
-/** The kernel's overlayfs over the FUSE mount of an image: creates, writes and deletes at the kernel's speed. */
+/** The kernel's overlayfs over the FUSE mount of an image, or a plain copy of it: creates, writes and deletes at the kernel's speed. */
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureMount } from '../image-server/client.ts';
 import { errorCode } from '../base/error-code.ts';
+import { ensureLower } from './plain-copy.ts';
 import { layerReading } from './read-layer.ts';
 import { removeTrees } from './remove-tree.ts';
 import type { WritableLayer } from './writable-layer.ts';
@@ -18,9 +18,9 @@ export const kernelOverlay: WritableLayer = {
     mkdirSync(join(folder, 'work'), { mode: 0o700 });
   },
 
-  async prepare({ paths, holder, folder, lower }) {
-    const mounted = await ensureMount(paths, holder, lower.key, lower.content);
-    return { kind: 'overlay', lower: mounted, folder, upper: 'upper', work: 'work' };
+  async prepare({ paths, holder, folder, lower, warn }) {
+    const shown = await ensureLower(paths, holder, lower, warn);
+    return { kind: 'overlay', lower: shown, folder, upper: 'upper', work: 'work' };
   },
 
   // The overlay is gone with the container's mount namespace.

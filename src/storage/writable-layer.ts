@@ -51,10 +51,12 @@ export interface LayerContext {
   readonly lower: Lower;
   /** For layers that can keep to it: the FUSE one. */
   readonly quota: LayerQuota;
+  /** Told what the user should know of how it was made ready. */
+  readonly warn?: (message: string) => void;
 }
 
 /** `mountPoints`: as in `exportOverlay` of fuse-overlay; absent: what the runtime mounts in each container. */
-export interface ReadContext extends Omit<LayerContext, 'quota'> {
+export interface ReadContext extends Omit<LayerContext, 'quota' | 'warn'> {
   readonly mountPoints?: readonly string[];
 }
 

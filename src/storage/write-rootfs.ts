@@ -12,10 +12,15 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { Attributes, FileType, type LowerLayer, Name, openImageTree } from 'fuse-overlay';
+import { errorCode } from '../base/error-code.ts';
+import { contentAsker } from '../state/wanted-contents.ts';
 import { systemError } from '../sys/system-error.ts';
 
 export interface RootfsOptions {
-  /** Give files the owners that the image says; without it they are the caller's. */
+  /**
+   * Give files the owners that the image says; without it they are the caller's, as are those of ids that the caller's user
+   * namespace does not map.
+   */
   readonly keepOwners: boolean;
 }
 
@@ -33,7 +38,7 @@ export function writeRootfs(
 ): RootfsResult {
   const files = openSync(image.files, 'r');
   try {
-    const layer = openImageTree(image.index, files);
+    const layer = openImageTree(image.index, files, contentAsker(image.files));
     try {
       return writeTree(layer, root, options);
     } finally {
@@ -104,8 +109,10 @@ function writeTree(layer: LowerLayer, root: string, options: RootfsOptions): Roo
     const attributes = new Attributes();
     succeed(layer.getattr(node, attributes), path);
     const { uid, gid, mode, mtime, mtimeNsec } = attributes;
-    if (options.keepOwners) lchownSync(path, uid, gid);
-    if (type !== FileType.symlink) chmodSync(path, mode & 0o7777);
+    const isOwned = options.keepOwners && giveTo(path, uid, gid);
+    // A set-id bit of somebody who is not there must not become the caller's.
+    const kept = options.keepOwners && !isOwned ? 0o1777 : 0o7777;
+    if (type !== FileType.symlink) chmodSync(path, mode & kept);
     lutimesSync(path, mtime + mtimeNsec / 1e9, mtime + mtimeNsec / 1e9);
   }
 
@@ -123,6 +130,17 @@ function writeTree(layer: LowerLayer, root: string, options: RootfsOptions): Roo
 
   writeFolder(layer.root, Buffer.from(root));
   return { leftOut };
+}
+
+/** False for an id that is not mapped: chown(2) says EINVAL. */
+function giveTo(path: Buffer, uid: number, gid: number): boolean {
+  try {
+    lchownSync(path, uid, gid);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EINVAL') return false;
+    throw error;
+  }
 }
 
 function succeed(result: number, path: Buffer): void {

@@ -68,8 +68,8 @@ describe('a machine that lacks something', () => {
       mkdir ${box.folder}/dev; cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/net ${box.folder}/dev
       mount --bind ${box.folder}/dev /dev 2>/dev/null`;
     const { status, stderr } = await asUser(box, preparation, `"$0" run --rm ${bed.image('busybox')} true`);
-    expect(status).toBe(125);
-    expect(stderr).toMatch(/\/dev\/fuse/);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/\/dev\/fuse.*plain copies/);
     expect(stderr.split('\n').filter((line) => /^trun: /.test(line))).toHaveLength(1);
   });
 

@@ -16,6 +16,7 @@
  *   elsewhere/HEX                                registry that has a blob which is not kept (remote-blob.ts)
  *   packed/HEX                                   what a layer that was made here packs to, by diffID
  *   pins/NAME                                    layers, blobs and trees that are kept for no image (pins.ts)
+ *   plain/HEX                                    merged trees as plain files, for hosts without /dev/fuse (storage/plain-copy.ts)
  *   reserve                                      room for a removal on a full disk
  */
 import { existsSync, mkdirSync } from 'node:fs';

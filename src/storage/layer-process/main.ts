@@ -21,8 +21,10 @@ import { layerXattrs } from '../../image/layer/layer-xattrs.ts';
 import { storeLayer } from '../../image/layer/store-layer.ts';
 import { StoreLayout } from '../../image/store/layout.ts';
 import { contentAsker } from '../../state/wanted-contents.ts';
+import { syncFileSystem } from '../../sys/sync-file-system.ts';
+import { writeRootfs } from '../write-rootfs.ts';
 import { folderSize } from './folder-size.ts';
-import type { LayerTask, ReadTask } from './task.ts';
+import type { LayerTask, ReadTask, UnpackTask } from './task.ts';
 
 const task = JSON.parse(process.argv[2]!) as LayerTask;
 
@@ -37,7 +39,18 @@ try {
 
 function perform(given: LayerTask): void {
   if (given.operation === 'measure') write(Buffer.from(JSON.stringify(given.folders.map(folderSize))));
+  else if (given.operation === 'unpack') unpack(given);
   else read(given);
+}
+
+function unpack({ target, keepOwners, ...image }: UnpackTask): void {
+  writeRootfs(image, target, { keepOwners });
+  const fd = openSync(target, 'r');
+  try {
+    syncFileSystem(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function read(task: ReadTask): void {

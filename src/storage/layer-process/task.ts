@@ -1,12 +1,21 @@
 /** What the process that reads a writable layer is asked to do. Paths are the host's. */
 import type { Lower } from '../writable-layer.ts';
 
-export type LayerTask = ReadTask | MeasureTask;
+export type LayerTask = ReadTask | MeasureTask | UnpackTask;
 
 /** Bytes of all files below each folder, as a JSON list to stdout. */
 export interface MeasureTask {
   readonly operation: 'measure';
   readonly folders: readonly string[];
+}
+
+/** Writes a merged tree out as plain files below the empty folder `target`, and waits until they are on the disk. */
+export interface UnpackTask {
+  readonly operation: 'unpack';
+  readonly index: string;
+  readonly files: string;
+  readonly target: string;
+  readonly keepOwners: boolean;
 }
 
 export interface ReadTask {
