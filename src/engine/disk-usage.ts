@@ -1,5 +1,4 @@
 /** `system df`: what trun's things take up on disk, to the byte. */
-import { join } from 'node:path';
 import { ensureHolder } from '../holder/holder.ts';
 import type { Digest } from '../image/digest.ts';
 import { openImageStore } from '../image/image-store.ts';
@@ -10,6 +9,7 @@ import type { StatePaths } from '../state/paths.ts';
 import { measureFolders } from '../storage/measure-folders.ts';
 import { listContainers, type Container } from './container.ts';
 import { listVolumes, volumeData, type Volume } from './volumes.ts';
+import { writtenFolder } from './writable-size.ts';
 
 export interface DiskUsage {
   readonly store: StoreUsage;
@@ -34,10 +34,7 @@ export async function diskUsage(paths: StatePaths): Promise<DiskUsage> {
     return usage ? [{ image, usage, containers: users.get(image.id) ?? 0 }] : [];
   });
   const volumes = listVolumes(paths);
-  const folders = [
-    ...containers.map(({ folder, config }) => join(folder, config.writable === 'kernel' ? 'upper' : 'layer')),
-    ...volumes.map(({ name }) => volumeData(paths, name)),
-  ];
+  const folders = [...containers.map(writtenFolder), ...volumes.map(({ name }) => volumeData(paths, name))];
   const sizes = folders.length === 0 ? [] : await measureFolders(await ensureHolder(paths), folders);
   return {
     store,

@@ -2,9 +2,14 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from './container.ts';
 
+/** The folder of what a container has written. */
+export function writtenFolder({ folder, config }: Container): string {
+  return join(folder, config.writable === 'kernel' ? 'upper' : 'layer');
+}
+
 /** Bytes on disk of what a container has written. What only its own users may look into is not counted. */
-export function writableSize({ folder, config }: Container): number {
-  return treeSize(join(folder, config.writable === 'kernel' ? 'upper' : 'layer'), new Set());
+export function writableSize(container: Container): number {
+  return treeSize(writtenFolder(container), new Set());
 }
 
 /** @param seen inodes with several names that have been counted */

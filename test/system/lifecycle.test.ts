@@ -49,6 +49,22 @@ describe('ps', () => {
     expect(json).toContainEqual(expect.objectContaining({ Names: name, State: 'running' }));
   });
 
+  test('--size is what a container has written, whichever of its users has, and that with its image', async () => {
+    const name = await detached(
+      `mkdir /hidden && head -c 5000000 /dev/zero >/hidden/f && ln /hidden/f /hidden/g
+      chown -R 1000:1000 /hidden && chmod 0700 /hidden && touch /ready; ${forever}`,
+    );
+    await bed.box.ok(['exec', name, 'sh', '-c', 'until [ -e /ready ]; do sleep 0.05; done']);
+    const rows = (await bed.box.ok('ps -s')).split('\n');
+    expect(rows[0]).toMatch(/NAMES +SIZE$/);
+    expect(rows.find((line) => line.includes(` ${name} `))).toMatch(/ 5MB \(virtual [\d.]+MB\)$/);
+    const image = await bed.box.ok(['images', '--format', '{{.Size}}', bed.image('busybox')]);
+    const [, virtual] = /virtual ([\d.]+)MB/.exec(rows.find((line) => line.includes(` ${name} `))!)!;
+    expect(Number(virtual)).toBeCloseTo(5 + Number.parseFloat(image), 1);
+    const sizes = (await bed.box.ok(['ps', '--format', '{{.Names}} {{.Size}}'])).split('\n');
+    expect(sizes.find((line) => line.startsWith(`${name} `))).toMatch(/ 5MB \(virtual/);
+  });
+
   test('a container is found by its name, its id and a prefix of it', async () => {
     const name = await detached(forever);
     const id = await bed.box.inspect(name, '{{.Id}}');

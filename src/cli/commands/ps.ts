@@ -1,8 +1,9 @@
+import { containerSizes } from '../../engine/container-sizes.ts';
 import { listNetworks } from '../../engine/inspect-networks.ts';
 import { InvalidInput } from '../../oci/invalid-input.ts';
 import { defineCommand } from '../command.ts';
 import { containerFilters } from '../container/container-filters.ts';
-import { CONTAINER_TABLE, containerRow } from '../container/container-row.ts';
+import { CONTAINER_TABLE, containerRow, sizeText } from '../container/container-row.ts';
 import { trueContainers } from '../container/true-records.ts';
 import { parseFilters } from '../filters.ts';
 import { FORMAT_HELP, formatRows } from '../output/row-format.ts';
@@ -18,7 +19,7 @@ export const command = defineCommand({
     latest: { kind: 'boolean', short: 'l', help: 'Show the latest created container (includes all states)' },
     'no-trunc': { kind: 'boolean', help: "Don't truncate output" },
     quiet: { kind: 'boolean', short: 'q', help: 'Only display container IDs' },
-    size: { kind: 'boolean', short: 's', help: 'Display total file sizes', unsupported: 'yet' },
+    size: { kind: 'boolean', short: 's', help: 'Display total file sizes' },
   },
   args: [0, 0],
   async run(context, flags) {
@@ -30,8 +31,19 @@ export const command = defineCommand({
       return (isAnyState || ['running', 'restarting'].includes(container.state.status)) && passes(container);
     });
     const shown = last > 0 ? containers.slice(0, last) : containers;
-    const rows = shown.map((container) => containerRow(container, context.now, !flags['no-trunc']));
-    context.printLines(formatRows(rows, CONTAINER_TABLE, flags.quiet ? '{{.ID}}' : flags.format));
+    const format = flags.quiet ? '{{.ID}}' : flags.format;
+    // Measuring takes time: only for who sees it.
+    const isSized = !flags.quiet && (flags.size || /\.Size\b/.test(format ?? ''));
+    const sizes = isSized ? await containerSizes(context.paths(), shown) : undefined;
+    const rows = shown.map((container) => {
+      const row = containerRow(container, context.now, !flags['no-trunc']);
+      const size = sizes?.get(container.config.id);
+      return size === undefined ? row : { ...row, Size: sizeText(size) };
+    });
+    const table = flags.size
+      ? { ...CONTAINER_TABLE, template: `${CONTAINER_TABLE.template}\t{{.Size}}` }
+      : CONTAINER_TABLE;
+    context.printLines(formatRows(rows, table, format));
     return 0;
   },
 });

@@ -1,10 +1,12 @@
 /** A container as `ps` shows it. */
+import type { ContainerSize } from '../../engine/container-sizes.ts';
 import { attachmentsOf } from '../../engine/attachments.ts';
 import { type Container, shownStatus } from '../../engine/container.ts';
 import { shownHealth } from '../../engine/health.ts';
 import { formatAge, formatDuration, formatTime } from '../output/duration.ts';
 import { formatLabels } from '../output/labels.ts';
 import { ellipsis, quote } from '../output/quote.ts';
+import { formatSize } from '../output/size.ts';
 import type { Row, TableLayout } from '../output/row-format.ts';
 import { formatPorts } from './port-list.ts';
 
@@ -55,6 +57,11 @@ export function containerRow({ folder, config, state }: Container, now: Date, tr
 export function networkNames(config: Container['config']): string[] {
   const names = attachmentsOf(config).map(({ network }) => network);
   return names.length === 0 ? [config.request.network] : names;
+}
+
+/** `12B (virtual 7.8MB)` */
+export function sizeText({ written, withImage }: ContainerSize): string {
+  return `${formatSize(written)}${withImage === undefined ? '' : ` (virtual ${formatSize(withImage)})`}`;
 }
 
 /** `Up 3 minutes (healthy)`, `Exited (0) 2 hours ago`, `Created`. @param health as `shownHealth` gives it */
