@@ -44,6 +44,21 @@ test('what begins several ids, or none, is refused', () => {
   }
 });
 
+test('one is found without the states of others', () => {
+  // Reading a folder fails.
+  rmSync(join(paths.containers, second, 'state.json'));
+  mkdirSync(join(paths.containers, second, 'state.json'));
+  expect(() => listContainers(paths)).toThrow('EISDIR');
+  for (const text of ['one', first, 'abc1']) expect(findContainer(paths, text).config.id).toBe(first);
+});
+
+test('a full id takes the one record', () => {
+  rmSync(join(paths.containers, second, 'config.json'));
+  mkdirSync(join(paths.containers, second, 'config.json'));
+  expect(() => listContainers(paths)).toThrow('EISDIR');
+  expect(findContainer(paths, first).config.id).toBe(first);
+});
+
 test('the newest come first; what is half made or half removed is none', () => {
   mkdirSync(join(paths.containers, 'f'.repeat(64)));
   mkdirSync(join(paths.containers, 'new-x'));

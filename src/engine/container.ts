@@ -212,25 +212,33 @@ export function readContainer(paths: StatePaths, id: string): Container | undefi
 
 /** All containers, the newest first. */
 export function listContainers(paths: StatePaths): Container[] {
-  return readdirSync(paths.containers)
-    .filter((id) => /^[0-9a-f]{64}$/.test(id))
+  return containerIds(paths)
     .map((id) => readContainer(paths, id))
     .filter((container) => container !== undefined)
     .sort((a, b) => (a.config.created < b.config.created ? 1 : -1));
 }
 
+function containerIds(paths: StatePaths): string[] {
+  return readdirSync(paths.containers).filter((id) => /^[0-9a-f]{64}$/.test(id));
+}
+
 /**
  * The container of that name, id, or beginning of an id. Throws NOT_FOUND or, where several ids begin so, INVALID, in
- * Docker's words.
+ * Docker's words. Of a full id reads that record alone; of others what they are called, until it is found.
  */
 export function findContainer(paths: StatePaths, nameOrId: string): Container {
   const exact = /^[0-9a-f]{64}$/.test(nameOrId) ? readContainer(paths, nameOrId) : undefined;
   if (exact !== undefined) return exact;
-  const all = listContainers(paths);
+  const ids = containerIds(paths);
   const name = nameOrId.replace(/^\//, '');
-  const named = all.find(({ config }) => config.name === name);
-  if (named !== undefined) return named;
-  const matching = /^[0-9a-f]+$/.test(nameOrId) ? all.filter(({ config }) => config.id.startsWith(nameOrId)) : [];
+  for (const id of ids) {
+    const config = readJson<ContainerConfig>(join(paths.containers, id, 'config.json'));
+    const named = config?.name === name ? readContainer(paths, id) : undefined;
+    if (named !== undefined) return named;
+  }
+  const matching = /^[0-9a-f]+$/.test(nameOrId)
+    ? ids.filter((id) => id.startsWith(nameOrId)).flatMap((id) => readContainer(paths, id) ?? [])
+    : [];
   if (matching.length > 1) throw new EngineError('INVALID', `multiple IDs found with provided prefix: ${nameOrId}`);
   if (matching[0] === undefined) throw new EngineError('NOT_FOUND', `No such container: ${nameOrId}`);
   return matching[0];
