@@ -11,7 +11,7 @@ import { adoptContainers } from '../engine/ending.ts';
 import { restartDue } from '../engine/start.ts';
 import { EngineContext } from '../engine/context.ts';
 import { sweepVolumes } from '../engine/volumes.ts';
-import { removeAllMounts } from '../image-server/client.ts';
+import { removeAllMounts, removeOrphanedMounts } from '../image-server/client.ts';
 import { openState } from '../state/paths.ts';
 import { Poller } from '../sys/poller.ts';
 import { AgentServer } from './server.ts';
@@ -45,11 +45,11 @@ run().catch((error: unknown) => {
 async function run(): Promise<void> {
   const context = new EngineContext(paths, new Poller(), log);
   context.restarts.onDue = (id, letGo) => void restartDue(context, id, letGo);
+  const server = new AgentServer(context);
+  watchServers(context, server);
   await adoptContainers(context);
   await sweepVolumes(paths, () => context.holder());
-  const server = new AgentServer(context);
   server.listen();
-  watchServers(context);
   leaveWhenIdle(context, server);
 }
 
@@ -63,6 +63,7 @@ function leaveWhenIdle(context: EngineContext, server: AgentServer): void {
   let idleSince = Date.now();
   setInterval(() => {
     if (context.isBusy || server.busy) idleSince = Date.now();
+    else removeOrphanedMounts(paths).catch((error: unknown) => log(`mounts: ${(error as Error).message}`));
     if (Date.now() - idleSince > IDLE_MINUTES * 60_000) {
       server.close();
       void leave(context).finally(() => process.exit(0));

@@ -102,9 +102,9 @@ export class EngineContext {
     }
   }
 
-  /** Whether there is anything to stay for. */
+  /** Whether there is anything to stay for: containers, or work on one, as a start by its restart policy. */
   get isBusy(): boolean {
-    return this.running.size > 0 || this.restarts.isBusy;
+    return this.running.size > 0 || this.restarts.isBusy || this.#queues.size > 0;
   }
 
   async close(): Promise<void> {

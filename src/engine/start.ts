@@ -1,5 +1,6 @@
 /** Starting a container: from its records to a running program. */
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.ts';
 import { LaunchError } from '../monitor/record.ts';
 import { startMonitor, type MonitorProcess } from '../monitor/start.ts';
@@ -7,6 +8,7 @@ import { containerPlan } from '../runtime/container-plan.ts';
 import { writableLayer } from '../storage/probe.ts';
 import { isAlive, processIdentity, type ProcessIdentity } from '../sys/process-identity.ts';
 import { signalProcess } from '../sys/signal-process.ts';
+import { ERRNO } from '../sys/system-error.ts';
 import { logLimits, readContainer, type Container, type ContainerState } from './container.ts';
 import { recordContainerEvent } from './container-event.ts';
 import { saveState, type EngineContext } from './context.ts';
@@ -44,6 +46,9 @@ export async function restartDue(context: EngineContext, id: string, letGo: () =
   }
 }
 
+/** A little more than the time, in ms, for which the kernel trusts names of a live directory (DirectoryFileSystem). */
+const TRUST = 1100;
+
 interface StartOptions {
   readonly consoleSize: ConsoleSize | undefined;
   /** By its restart policy. */
@@ -63,7 +68,11 @@ function start(context: EngineContext, id: string, options: StartOptions): Promi
       return { id, starts, logStart, warnings: [] };
     const letGo = context.restarts.cancel(id);
     try {
-      return await launch(context, container, options);
+      return await launch(context, container, options).catch(async (error: unknown) => {
+        if (!isProviderLost(error)) throw error;
+        await sleep(TRUST);
+        return launch(context, container, options);
+      });
     } catch (error) {
       const failure = toEngineError(error);
       const exitCode =
@@ -205,6 +214,14 @@ async function awaitExec(
   monitor.go();
   await monitor.next();
   return state;
+}
+
+/**
+ * Whether a start met the end of a process that it builds on: of the holder (ESRCH), a mount's keeper (ENOTCONN), or the
+ * image server, whose successor does not know what the kernel has looked up with it (ESTALE).
+ */
+function isProviderLost(error: unknown): boolean {
+  return error instanceof LaunchError && [ERRNO.ESRCH, ERRNO.ENOTCONN, ERRNO.ESTALE].includes(-error.errno);
 }
 
 /** What the restart policy has done counts until somebody starts the container. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastingProcess } from '../base/install.ts';
 import { mountsFolder } from '../holder/holder-plan.ts';
-import type { Holder } from '../holder/holder.ts';
+import { findHolder, type Holder } from '../holder/holder.ts';
 import { LaunchError } from '../monitor/record.ts';
 import { startMonitor } from '../monitor/start.ts';
 import { takeLock, tryLock } from '../state/lock.ts';
@@ -42,7 +42,7 @@ export async function ensureMount(
   content: MountContent,
 ): Promise<string> {
   const server = serverOf(content);
-  const name = `${key}-${holder.process.startTime.toString(36)}`;
+  const name = `${key}${ofHolder(holder)}`;
   const found = findMount(paths, name);
   if (found !== undefined && isServed(paths, server)) return found.mountPoint;
   using _lock = await takeLock(join(paths.run, 'mounts.lock'));
@@ -55,6 +55,24 @@ export async function ensureMount(
 export async function removeMount(paths: StatePaths, key: string): Promise<void> {
   using _lock = await takeLock(join(paths.run, 'mounts.lock'));
   for (const record of listMounts(paths)) if (record.key.startsWith(`${key}-`)) await unmount(paths, record);
+}
+
+/**
+ * Takes away what is mounted for holders that have ended: only containers that ran then may use it, so call this where
+ * none runs.
+ */
+export async function removeOrphanedMounts(paths: StatePaths): Promise<void> {
+  using _lock = await takeLock(join(paths.run, 'mounts.lock'));
+  // Under the lock: whoever mounts has put its holder on record before.
+  const holder = findHolder(paths);
+  for (const record of listMounts(paths)) {
+    if (holder === undefined || !record.key.endsWith(ofHolder(holder))) await unmount(paths, record);
+  }
+}
+
+/** The end of a mount's key that says whose it is. */
+function ofHolder({ process }: Holder): string {
+  return `-${process.startTime.toString(36)}`;
 }
 
 /** Takes everything away that is mounted. */

@@ -1,7 +1,8 @@
 /** First stage, in the host's namespaces: sockets and pipes, the clone of the joiner, and then the container's watch. */
 import { Label, type LaunchPlan, Load32, type Result, Slot } from '../monitor/plan.ts';
-import { SUPERVISION } from '../monitor/plan-layout.ts';
-import { AF_UNIX, MSG_CMSG_CLOEXEC, O, SIGCHLD, SOCK } from '../sys/linux-constants.ts';
+import { STATUS_FD, SUPERVISION } from '../monitor/plan-layout.ts';
+import { AF_UNIX, AT_FDCWD, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, O, SIGCHLD, SOCK } from '../sys/linux-constants.ts';
+import { ERRNO } from '../sys/system-error.ts';
 import { FD } from './fds.ts';
 import type { LaunchInput, SupervisionInput } from './launch-input.ts';
 import { fdMessage, unixAddress } from './structures.ts';
@@ -9,7 +10,8 @@ import { fdMessage, unixAddress } from './structures.ts';
 /** Appends the stage; the joiner goes on at the label returned. */
 export function appendMonitorStage(plan: LaunchPlan, input: LaunchInput): Label {
   const terminal = input.spec.process?.terminal === true;
-  listen(plan, input.supervision);
+  const orphaned = new Label();
+  listen(plan, input.supervision, orphaned);
   const handedOver = terminal ? openTerminalPipe(plan) : openPipes(plan, input.openStdin);
 
   const joiner = new Label();
@@ -20,6 +22,10 @@ export function appendMonitorStage(plan: LaunchPlan, input: LaunchInput): Label 
   for (const fd of containerEnds) plan.call('close', [fd], "close the container's end", { ignore: true });
   for (const fd of pidfdsOf(input)) plan.call('close', [fd], 'close a pidfd', { ignore: true });
   supervise(plan, input, handedOver, pid);
+
+  plan.place(orphaned);
+  plan.call('unlinkat', [AT_FDCWD, input.supervision.socketName, 0], 'remove the socket', { ignore: true });
+  plan.pseudo('fail', [ERRNO.EPIPE], 'find the agent');
   return joiner;
 }
 
@@ -28,16 +34,28 @@ function pidfdsOf({ network, shared }: LaunchInput): number[] {
   return [network.kind === 'join' ? network.pidfd : undefined, shared?.join?.pidfd].filter((fd) => fd !== undefined);
 }
 
-function listen(plan: LaunchPlan, { socketFolder, socketName }: SupervisionInput): void {
+/**
+ * The next agent looks for sockets once, when it begins. So a monitor whose agent is gone by now neither takes the name
+ * from what that one may have started already, nor stays with a socket that came too late to be seen.
+ */
+function listen(plan: LaunchPlan, { socketFolder, socketName }: SupervisionInput, orphaned: Label): void {
+  checkAgent(plan);
   plan.call('chdir', [socketFolder], `enter ${socketFolder}`);
   const socket = plan.call('socket', [AF_UNIX, SOCK.STREAM | SOCK.CLOEXEC, 0], 'make a socket');
   plan.call('dup3', [socket, FD.listen, O.CLOEXEC], 'move the socket');
   plan.call('close', [socket], 'close the socket');
   const address = unixAddress(socketName);
-  plan.call('unlinkat', [-100, socketName, 0], 'remove the old socket', { ignore: true });
+  plan.call('unlinkat', [AT_FDCWD, socketName, 0], 'remove the old socket', { ignore: true });
   plan.call('bind', [FD.listen, address, address.length], `make the socket ${socketFolder}/${socketName}`);
   plan.call('listen', [FD.listen, 16], 'listen');
+  checkAgent(plan, orphaned);
   plan.call('chdir', ['/'], 'enter /');
+}
+
+/** Nothing, sent to a stream socket whose other end is closed, is EPIPE all the same (send(2)). */
+function checkAgent(plan: LaunchPlan, orphaned?: Label): void {
+  const options = orphaned === undefined ? {} : { otherwise: orphaned };
+  plan.call('sendto', [STATUS_FD, 0, 0, MSG_NOSIGNAL, 0, 0], 'find the agent', options);
 }
 
 /** Makes a pipe with its ends at fixed fds. */
@@ -58,7 +76,7 @@ function openPipes(plan: LaunchPlan, openStdin: boolean): number[] {
   if (openStdin) {
     openPipe(plan, FD.stdinRead, FD.stdinWrite);
   } else {
-    const empty = plan.call('openat', [-100, '/dev/null', O.RDONLY | O.CLOEXEC, 0], 'open /dev/null');
+    const empty = plan.call('openat', [AT_FDCWD, '/dev/null', O.RDONLY | O.CLOEXEC, 0], 'open /dev/null');
     plan.call('dup3', [empty, FD.stdinRead, O.CLOEXEC], 'move /dev/null');
     plan.call('close', [empty], 'close /dev/null');
   }

@@ -55,18 +55,20 @@ function readStartTime(pid: number): number | undefined {
   return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
 }
 
-/** The holders on record below `folder`: nothing else of theirs says whose they are. */
-function recordedHolders(folder: string): number[] {
-  return globSync(`${folder}/**/holder.json`).flatMap((file) => {
+/** Holders and keepers of mounts on record below `folder`: nothing else of theirs says whose they are. */
+function recordedProcesses(folder: string): number[] {
+  return globSync([`${folder}/**/holder.json`, `${folder}/**/mounts.d/*.json`]).flatMap((file) => {
     const text = attempt(() => readFileSync(file, 'utf8')) ?? '{}';
-    const { process: found } = JSON.parse(text) as { process?: { pid: number; startTime: number } };
+    type Identity = { pid: number; startTime: number };
+    const { process: holder, keeper } = JSON.parse(text) as { process?: Identity; keeper?: Identity };
+    const found = holder ?? keeper;
     return found !== undefined && readStartTime(found.pid) === found.startTime ? [found.pid] : [];
   });
 }
 
 /**
- * The processes that belong to `folder`: those that name it in their arguments or environment, the holders on record in
- * it, their descendants, and whoever shares a user namespace with one of these (PID 1 of a container has neither our
+ * The processes that belong to `folder`: those that name it in their arguments or environment, those on record in it,
+ * their descendants, and whoever shares a user namespace with one of these (PID 1 of a container has neither our
  * environment nor our parent).
  */
 export function processesOf(folder: string): ProcessInfo[] {
@@ -80,9 +82,9 @@ export function processesOf(folder: string): ProcessInfo[] {
     pids.add(each.pid);
     if (each.userNamespace !== undefined && each.userNamespace !== own) namespaces.add(each.userNamespace);
   }
-  const holders = recordedHolders(folder);
+  const recorded = recordedProcesses(folder);
   for (const each of all) {
-    if (each.command.includes(folder) || each.environment.includes(folder) || holders.includes(each.pid)) add(each);
+    if (each.command.includes(folder) || each.environment.includes(folder) || recorded.includes(each.pid)) add(each);
   }
   for (let before = -1; before !== found.size;) {
     before = found.size;

@@ -51,3 +51,19 @@ test.skipIf(!hasResend)(`${kills} kills under load (Linux 6.9)`, { timeout: 120_
     expect(await bed.box.ok(['logs', layer])).toBe('done');
   }
 });
+
+test(
+  'a server that dies under the first start, with nothing running yet, is replaced',
+  { timeout: 60_000 },
+  async () => {
+    await bed.box.removeContainers();
+    await bed.box.ok('run --rm host true');
+    const [server] = bed.box.servers('image server').filter(({ command }) => / images /.test(command));
+    // Stopped, it holds its lock: the start takes it for alive, and its first process waits for an answer.
+    process.kill(server!.pid, 'SIGSTOP');
+    const start = bed.box.start('run --rm host true', { timeout: 40_000 });
+    await waitFor('the first process', () => bed.box.containerProcesses().length > 0);
+    process.kill(server!.pid, 'SIGKILL');
+    expect(await start.result).toMatchObject({ status: 0, stderr: '' });
+  },
+);

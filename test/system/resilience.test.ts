@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { isAlive } from '../helpers/processes.ts';
+import { isAlive, killProcessesOf } from '../helpers/processes.ts';
 import { freePort } from '../helpers/registry.ts';
 import { type Program, allPrograms } from '../helpers/sandbox.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
@@ -164,14 +164,8 @@ describe('kill -9 of what a container hangs on', () => {
   test('everything at once, as a crash of the machine: containers are reported ended and start again', async () => {
     const name = await detached('echo run >>/runs; sync; while :; do sleep 0.1; done');
     await bed.box.ok(['exec', name, 'sh', '-c', 'until [ -s /runs ]; do sleep 0.05; done']);
-    for (const { pid } of bed.box.processes()) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // Gone with its parent.
-      }
-    }
-    await waitFor('all processes to end', () => bed.box.processes().length === 0);
+    // Again and again: a monitor that is killed after its agent may have started another.
+    await killProcessesOf(bed.box.folder);
     const listed = await bed.box.ok(['ps', '-a', '--format', '{{.Names}} {{.State}}']);
     expect(listed.split('\n')).toContain(`${name} exited`);
     await bed.box.ok(['start', name]);
