@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import {
   checkDevice,
@@ -50,15 +51,26 @@ test.each([
     'kernel.unprivileged_userns_clone=0',
     'sudo sysctl -w kernel.unprivileged_userns_clone=1',
   ],
-  [
-    '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
-    '1',
-    'kernel.apparmor_restrict_unprivileged_userns=1',
-    'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
-  ],
 ])('no user namespaces by %s', (file, value, setting, mend) => {
   const found = explainNoNamespaces(host({ [file]: value }), 'Cannot');
   expect(found).toMatchObject({ status: 'missing', detail: `forbidden by ${setting}`, mend });
+});
+
+test('no user namespaces by AppArmor: the profile, or the sysctl for a path that a profile and a shell would misread', () => {
+  const restricted = host({ '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1' });
+  const { detail, mend } = explainNoNamespaces(restricted, 'Cannot', '/opt/trun/node');
+  expect(detail).toBe('forbidden by kernel.apparmor_restrict_unprivileged_userns=1');
+  const [printing, tee] = mend!.split(' | ');
+  expect(tee).toBe('sudo tee /etc/apparmor.d/trun && sudo apparmor_parser -r /etc/apparmor.d/trun');
+  expect(execFileSync('sh', ['-c', printing!], { encoding: 'utf8' }).split('\n')).toEqual([
+    'abi <abi/4.0>,',
+    'include <tunables/global>',
+    'profile trun /opt/trun/node flags=(unconfined) { userns, }',
+    '',
+  ]);
+  expect(explainNoNamespaces(restricted, 'Cannot', "/it's/node").mend).toBe(
+    'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
+  );
 });
 
 test('no user namespaces for no reason that settings tell', () => {

@@ -19,12 +19,18 @@ export function checkKernel({ release }: Host): Finding {
     : finding('kernel', 'ok', `Linux ${release}`);
 }
 
-/** Why user namespaces do not work, from the settings that may forbid them. @param reason what the kernel said */
-export function explainNoNamespaces(host: Host, reason: string): Finding {
+const APPARMOR = '/proc/sys/kernel/apparmor_restrict_unprivileged_userns';
+
+/**
+ * Why user namespaces do not work, from the settings that may forbid them.
+ * @param reason what the kernel said
+ * @param program what AppArmor would have to permit it to
+ */
+export function explainNoNamespaces(host: Host, reason: string, program = process.execPath): Finding {
   const settings = [
     ['/proc/sys/user/max_user_namespaces', '0', 'user.max_user_namespaces=15000'],
     ['/proc/sys/kernel/unprivileged_userns_clone', '0', 'kernel.unprivileged_userns_clone=1'],
-    ['/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1', 'kernel.apparmor_restrict_unprivileged_userns=0'],
+    [APPARMOR, '1', 'kernel.apparmor_restrict_unprivileged_userns=0'],
   ] as const;
   const culprit = settings.find(([path, forbidding]) => host.read(path) === forbidding);
   if (culprit === undefined) {
@@ -33,7 +39,21 @@ export function explainNoNamespaces(host: Host, reason: string): Finding {
   }
   const [path, value, setting] = culprit;
   const name = path.slice('/proc/sys/'.length).replace('/', '.');
-  return finding('user namespaces', 'missing', `forbidden by ${name}=${value}`, setSysctl(setting));
+  return finding('user namespaces', 'missing', `forbidden by ${name}=${value}`, mendOf(path, setting, program));
+}
+
+function mendOf(path: string, setting: string, program: string): string {
+  return path === APPARMOR && /^[\w./@+-]+$/.test(program) ? loadProfile(program) : setSysctl(setting);
+}
+
+/**
+ * A profile for the program alone, rather than the restriction lifted for all (apparmor.d(5), `userns`). What an unconfined profile's
+ * program executes stays in the profile, so the monitor, which runs from memory and has no path, is in it, too.
+ */
+function loadProfile(program: string): string {
+  const file = '/etc/apparmor.d/trun';
+  const profile = `abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile trun ${program} flags=(unconfined) { userns, }\\n`;
+  return `printf '${profile}' | sudo tee ${file} && sudo apparmor_parser -r ${file}`;
 }
 
 export function checkIdMap({ kind, reason, uid }: IdMap, host: Host): Finding {
