@@ -1,5 +1,5 @@
 /** A whole build, from a request to the images and files that it asked for. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ensureHolder } from '../holder/holder.ts';
 import type { ImageStore } from '../image/image-store.ts';
@@ -226,8 +226,13 @@ function secretsOf({ run }: StatePaths, folder: string): string {
 async function sweepFolders(paths: StatePaths): Promise<void> {
   const under = join(paths.builds, 'under-way');
   for (const name of readdirSync(under)) {
-    if (!name.startsWith('build-') || name.endsWith('.lock')) continue;
+    if (!name.startsWith('build-')) continue;
     const path = join(under, name);
+    if (name.endsWith('.lock')) {
+      // Locks come after their folders and go after them: whoever was to remove this one was killed in between.
+      if (!existsSync(path.slice(0, -'.lock'.length))) rmSync(path, { force: true });
+      continue;
+    }
     const lock: Lock | undefined = tryLock(`${path}.lock`);
     if (lock === undefined) continue;
     try {

@@ -46,8 +46,8 @@ export function syncFolder(path: string): void {
 }
 
 /** Writes a value as JSON, atomically. */
-export function writeJson(path: string, value: unknown): void {
-  writeFileAtomic(path, `${JSON.stringify(value, undefined, 2)}\n`);
+export function writeJson(path: string, value: unknown, sync: Sync = 'folder'): void {
+  writeFileAtomic(path, `${JSON.stringify(value, undefined, 2)}\n`, 0o600, sync);
 }
 
 /** Reads a JSON file that we wrote; undefined where there is none. Throws where it is not JSON, naming the file. */

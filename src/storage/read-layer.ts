@@ -1,21 +1,20 @@
 /** Reading a writable layer, in a process of its own (layer-process/main.ts): the part of the contract that both kinds share. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { processEntry } from '../base/install.ts';
-import type { Holder } from '../holder/holder.ts';
 import type { ContainerChange } from '../image/layer/container-changes.ts';
 import type { NewLayer } from '../image/layer/store-layer.ts';
-import { startInside, type InsideProcess } from '../inside/start-inside.ts';
+import { startInside } from '../inside/start-inside.ts';
 import type { ReadTask } from './layer-process/task.ts';
 import type { LayerArchive, ReadContext, StoreRequest, WritableLayer } from './writable-layer.ts';
 
-type Reading = Pick<WritableLayer, 'changes' | 'archive' | 'store'>;
+type Reading = Pick<WritableLayer, 'changes' | 'archive' | 'store' | 'prepareStore'>;
 
 /** `folder`: the layer's, in that of its container. */
 export function layerReading(kind: ReadTask['upper']['kind'], folder: string): Reading {
-  function start(context: ReadContext, task: Omit<ReadTask, 'upper' | 'lower' | 'mountPoints'>): Promise<Output> {
+  async function start(context: ReadContext, task: Omit<ReadTask, 'upper' | 'lower' | 'mountPoints'>): Promise<Output> {
     const argument = JSON.stringify({
       ...task,
       upper: { kind, path: `${context.folder}/${folder}` },
@@ -23,7 +22,14 @@ export function layerReading(kind: ReadTask['upper']['kind'], folder: string): R
       // In a whole file system they are places to mount at, as everywhere.
       mountPoints: task.operation === 'whole' ? [] : (context.mountPoints ?? RUNTIME_MOUNT_POINTS),
     } satisfies ReadTask);
-    return kind === 'kernel' ? startAsRoot(context.holder, argument) : Promise.resolve(startAsUser(argument));
+    // Files of a kernel overlay belong to any id of the user's map; of the other kind everything is the user's own.
+    const output = kind === 'kernel' ? await startInside(context.holder, 'layer', argument) : startAsUser(argument);
+    if (task.waits !== true) output.stdin.end();
+    return output;
+  }
+  function startStore(context: ReadContext, { root, consume = false, latest }: StoreRequest, waits: boolean) {
+    const task = { operation: 'store', store: { root, consume }, ...(latest !== undefined && { latest }) } as const;
+    return start(context, { ...task, waits });
   }
   return {
     async changes(context) {
@@ -34,11 +40,23 @@ export function layerReading(kind: ReadTask['upper']['kind'], folder: string): R
 
     archive: (context, whole = false) => start(context, { operation: whole ? 'whole' : 'tar' }),
 
-    async store(context, { root, consume = false, latest }: StoreRequest) {
-      const task = { operation: 'store', store: { root, consume }, ...(latest !== undefined && { latest }) } as const;
-      const { stdout, done } = await start(context, task);
-      const [printed] = await Promise.all([text(stdout), done]);
-      return JSON.parse(printed) as NewLayer;
+    store: async (context, request) => storedLayer(await startStore(context, request, false)),
+
+    prepareStore(context, request) {
+      const started = startStore(context, request, true);
+      // Whether it could be started, and ended well, is for `store` to tell.
+      started.then(({ stdin, done }) => {
+        stdin.on('error', ignore);
+        done.catch(ignore);
+      }, ignore);
+      return {
+        async store() {
+          const output = await started;
+          output.stdin.end('\n');
+          return storedLayer(output);
+        },
+        [Symbol.dispose]: () => void started.then(({ stdin }) => stdin.end(), ignore),
+      };
     },
   };
 }
@@ -63,24 +81,28 @@ export const RUNTIME_MOUNT_POINTS: readonly string[] = [
   'sys/fs/cgroup',
 ];
 
-type Output = LayerArchive;
-
-/** Files belong to any id of the user's map. */
-async function startAsRoot(holder: Holder, argument: string): Promise<Output> {
-  const { stdin, stdout, done }: InsideProcess = await startInside(holder, 'layer', argument);
-  stdin.end();
-  return { stdout, done };
+interface Output extends LayerArchive {
+  readonly stdin: Writable;
 }
 
-/** Everything is the user's own. */
+async function storedLayer({ stdout, done }: Output): Promise<NewLayer> {
+  const [printed] = await Promise.all([text(stdout), done]);
+  return JSON.parse(printed) as NewLayer;
+}
+
+function ignore(): void {
+  // Somebody else tells it.
+}
+
 function startAsUser(argument: string): Output {
   const child = spawn(process.execPath, ['--no-warnings', processEntry('layer'), argument], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   const complaint = text(child.stderr);
   const exited = once(child, 'exit') as Promise<[number | null]>;
   const stdout: Readable = child.stdout;
   return {
+    stdin: child.stdin,
     stdout,
     done: (async () => {
       const [code] = await exited;

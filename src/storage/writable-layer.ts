@@ -71,6 +71,11 @@ export interface StoreRequest extends StoreLayerOptions {
   readonly root: string;
 }
 
+/** A process that waits to store a layer. Disposed of, it goes. */
+export interface ReadyStore extends Disposable {
+  store(): Promise<NewLayer>;
+}
+
 export interface WritableLayer {
   readonly kind: WritableKind;
   create(folder: string): void;
@@ -81,4 +86,6 @@ export interface WritableLayer {
   changes(context: ReadContext): Promise<ContainerChange[]>;
   archive(context: ReadContext, whole?: boolean): Promise<LayerArchive>;
   store(context: ReadContext, request: StoreRequest): Promise<NewLayer>;
+  /** As `store`, started while the layer is still written to: it takes longer to start than to read a small layer. */
+  prepareStore(context: ReadContext, request: StoreRequest): ReadyStore;
 }

@@ -69,7 +69,8 @@ export class StepCache {
     const { layer } = record;
     if (layer !== undefined)
       setPin(this.#layout, pinName(key), { layers: [layer.diffId], blobs: [layer.descriptor.digest] });
-    writeJson(join(this.#folder, key), record);
+    // Lost in a crash of the machine, the step is done again.
+    writeJson(join(this.#folder, key), record, 'none');
   }
 
   /** All records, with the time of their last use in ms. */

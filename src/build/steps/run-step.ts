@@ -51,6 +51,14 @@ export async function runStep(
   mkdirSync(join(folder, 'root'), { recursive: true, mode: 0o700 });
   layer.create(folder);
   const tree = stepTree(store, input.layers);
+  const lower = {
+    key: tree.key,
+    content: { kind: 'tree', index: tree.index, files: store.filesDir, owner: holder.map.kind === 'single' },
+  } as const;
+  using reader = layer.prepareStore(
+    { paths, holder, id, folder, lower, mountPoints: mountPoints(input) },
+    { root: store.layout.root, consume: true },
+  );
   const exitCode = await runProgram(session, events, {
     ...{ id, folder, writable, tree, filesFolder: store.filesDir },
     args: input.args,
@@ -67,14 +75,7 @@ export async function runStep(
     mounts: input.mounts,
   });
   if (exitCode !== 0) throw new RunFailure(input.args, exitCode);
-  const lower = {
-    key: tree.key,
-    content: { kind: 'tree', index: tree.index, files: store.filesDir, owner: holder.map.kind === 'single' },
-  } as const;
-  const stored = await layer.store(
-    { paths, holder, id, folder, lower, mountPoints: mountPoints(input) },
-    { root: store.layout.root, consume: true },
-  );
+  const stored = await reader.store();
   return stored.entries === 0 ? undefined : stored;
 }
 

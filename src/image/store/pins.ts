@@ -20,9 +20,12 @@ export interface Pin {
 
 const keys = ['layers', 'blobs', 'trees'] as const;
 
-/** Keeps what `pin` names until it is taken away. `name`: fit for a file name. Call it while the addition is announced. */
+/**
+ * Keeps what `pin` names until it is taken away, or until the machine crashes soon after: nothing is pinned that cannot be made
+ * again. `name`: fit for a file name. Call it while the addition is announced.
+ */
 export function setPin(layout: StoreLayout, name: string, pin: Pin): void {
-  writeJson(join(layout.pins, name), pin);
+  writeJson(join(layout.pins, name), pin, 'none');
 }
 
 /** What it kept goes with the next sweep. */
@@ -33,11 +36,21 @@ export function removePin(layout: StoreLayout, name: string): void {
 export function addPinned(layout: StoreLayout, live: LiveSet): void {
   for (const name of readdirSync(layout.pins)) {
     if (name.endsWith('.tmp')) continue;
-    const pin = readJson<unknown>(join(layout.pins, name));
+    const pin = readPin(join(layout.pins, name));
     if (!isObject(pin)) continue;
     for (const key of keys) {
       const digests = pin[key];
       if (Array.isArray(digests)) for (const each of digests.filter(isDigest)) live[key].add(digestHex(each));
     }
+  }
+}
+
+/** Found empty after a crash of the machine it keeps nothing. */
+function readPin(path: string): unknown {
+  try {
+    return readJson<unknown>(path);
+  } catch (error) {
+    if (error instanceof Error && error.cause instanceof SyntaxError) return undefined;
+    throw error;
   }
 }

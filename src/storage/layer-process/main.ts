@@ -5,7 +5,7 @@
  *
  * argv: one JSON LayerTask.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import {
   DirectoryLayer,
   exportLayer,
@@ -40,7 +40,7 @@ try {
 function perform(given: LayerTask): void {
   if (given.operation === 'measure') write(Buffer.from(JSON.stringify(given.folders.map(folderSize))));
   else if (given.operation === 'unpack') unpack(given);
-  else read(given);
+  else if (given.waits !== true || readSync(0, Buffer.alloc(1)) > 0) read(given);
 }
 
 function unpack({ target, keepOwners, ...image }: UnpackTask): void {

@@ -29,6 +29,8 @@ export interface ReadTask {
   readonly mountPoints: readonly string[];
   /** With `store`: the image store's folder, and how. */
   readonly store?: { readonly root: string; readonly consume: boolean };
+  /** It begins with the first byte on stdin, and does nothing where that ends without one. */
+  readonly waits?: boolean;
   /** Times later than this (seconds since the epoch) become this. */
   readonly latest?: number;
 }
