@@ -1,7 +1,8 @@
 /**
- * What idle containers cost: every process of trun's with its private memory, per container and per user.
+ * What idle containers cost: every process of trun's with its private memory, per container and per user; and how long
+ * one start after the other takes, beside as many of podman's where `--podman` is given (one fleet after the other, as an ordinary user).
  *
- *     node test/bench/idle.ts [CONTAINERS]
+ *     node test/bench/idle.ts [CONTAINERS] [--podman]
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,9 +10,12 @@ import { imageReference, startImageRegistry } from '../helpers/images.ts';
 import type { ProcessInfo } from '../helpers/processes.ts';
 import { unmet } from '../helpers/requirements.ts';
 import { Sandbox } from '../helpers/sandbox.ts';
+import { PodmanPeer } from './podman-peer.ts';
 
 const containers = Number(process.argv[2] ?? 10);
-const reason = await unmet(['user-namespaces', 'docker-registry', 'skopeo', 'busybox']);
+const withPodman = process.argv.includes('--podman');
+const peers = withPodman ? (['ordinary-user', 'podman', 'crun'] as const) : [];
+const reason = await unmet(['user-namespaces', 'docker-registry', 'skopeo', 'busybox', ...peers]);
 if (reason !== undefined) {
   console.error(`This bench cannot run here: ${reason}`);
   process.exit(1);
@@ -41,11 +45,24 @@ function ownProcesses(): ProcessInfo[] {
   return box.processes().filter(({ pid }) => !inside.has(pid));
 }
 
-await box.ok(['run', '-d', '--name', 'idle-0', image, 'sleep', '100000']);
+const words = ['run', '-d', image, 'sleep', '100000'];
+const started = { trun: 0, podman: 0 };
+{
+  await using podman = withPodman ? new PodmanPeer(box) : undefined;
+  await podman?.pull(image);
+  for (let index = 0; index < containers && podman !== undefined; index++) {
+    const begin = performance.now();
+    await podman.ok(...words);
+    started.podman += performance.now() - begin;
+  }
+}
+await box.ok(words);
 await sleep(2000);
 const first = new Set(ownProcesses().map(({ pid }) => pid));
 for (let index = 1; index < containers; index++) {
-  await box.ok(['run', '-d', '--name', `idle-${index}`, image, 'sleep', '100000']);
+  const begin = performance.now();
+  await box.ok(words);
+  started.trun += performance.now() - begin;
 }
 await sleep(5000);
 
@@ -69,4 +86,9 @@ console.log(
 console.log(
   `per user: ${(sum(rows) - each * containers).toFixed(0)} KB in ${first.size} processes, with the first container's`,
 );
-await box.ok(['rm', '-f', ...Array.from({ length: containers }, (_, index) => `idle-${index}`)]);
+function mean(of: number, count: number): string {
+  return `${(of / Math.max(1, count)).toFixed(0)} ms`;
+}
+console.log(`a start, one after the other: trun ${mean(started.trun, containers - 1)}`);
+if (withPodman) console.log(`a start, one after the other: podman ${mean(started.podman, containers)}`);
+await box.ok(['rm', '-f', ...(await box.ok('ps -q')).split('\n')]);

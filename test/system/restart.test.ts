@@ -6,7 +6,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { isAlive } from '../helpers/processes.ts';
+import { isAlive, killProcessesOf } from '../helpers/processes.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -28,15 +28,6 @@ async function restarts(name: string): Promise<number> {
 
 async function reaches(name: string, least: number): Promise<void> {
   await waitFor(`${least} restarts`, async () => (await restarts(name)) >= least);
-}
-
-/** One may have ended with the one before it. */
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone.
-  }
 }
 
 /** Holder and keepers are the same program under other names. */
@@ -180,8 +171,7 @@ describe('system boot', () => {
     await bed.box.ok(['kill', always, unless, none]);
     await bed.box.ok(['wait', always, unless, none]);
     // The machine goes down: nobody of trun's is there to see it.
-    for (const { pid } of bed.box.processes()) killQuietly(pid);
-    await waitFor('everybody to be gone', () => bed.box.processes().length === 0);
+    await killProcessesOf(bed.box.folder);
     const { stdout } = await bed.box.trun('system boot');
     await bed.box.becomes(always, 'running');
     await bed.box.becomes(alive, 'running');

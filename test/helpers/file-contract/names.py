@@ -202,8 +202,13 @@ def special():
     server.listen()
     socket.socket(socket.AF_UNIX).connect('socket')
     check(stat.S_ISSOCK(os.stat('socket').st_mode), 'it is a socket')
-    # Only the real root makes devices, whatever the file system says (vfs_mknod); those of an image are there.
-    refused(errno.EPERM, os.mknod, 'null', stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    # Only the real root makes devices, whatever the file system says (vfs_mknod); those of an image are there. Where a
+    # single id is mapped, root is emulated: the call is answered as done, and nothing is made.
+    if open('/proc/self/uid_map').read().split()[2:] == ['1']:
+        os.mknod('null', stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        check(not os.path.exists('null'), 'no device is made')
+    else:
+        refused(errno.EPERM, os.mknod, 'null', stat.S_IFCHR | 0o666, os.makedev(1, 3))
 
 
 @contract('link counts of directories are those of their subdirectories')
