@@ -19,7 +19,7 @@ function context(): string {
     file: 'x',
     Dockerfile: [
       `FROM ${bed.image('busybox')} AS make`,
-      'RUN date +%N > /made',
+      'RUN cat /proc/sys/kernel/random/uuid > /made',
       `FROM ${bed.image('busybox')}`,
       'COPY --from=make /made /made',
       'RUN cat /made > /seen',
@@ -56,7 +56,9 @@ test('a cache in a folder', async () => {
 test('a pushed image that carries its steps', async () => {
   await using registry = await Registry.start();
   const name = `localhost:${registry.port}/app:1`;
-  const where = makeContext(bed.box.folder, { Dockerfile: `FROM ${bed.image('busybox')}\nRUN date +%N > /made` });
+  const where = makeContext(bed.box.folder, {
+    Dockerfile: `FROM ${bed.image('busybox')}\nRUN cat /proc/sys/kernel/random/uuid > /made`,
+  });
   await bed.box.ok(['build', '-q', '-t', name, '--push', '--cache-to', 'type=inline', where]);
   const made = await bed.box.ok(['run', '--rm', name, 'cat', '/made']);
 
