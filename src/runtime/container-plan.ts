@@ -25,6 +25,8 @@ export function containerPlan(input: LaunchInput): LaunchPlan {
   plan.rename('trun-monitor');
   const joiner = appendMonitorStage(plan, input);
   plan.place(joiner);
+  // Kept open beyond the monitor's death, it would look as if somebody listened.
+  plan.call('close', [FD.listen], "close the monitor's socket", { ignore: true });
   appendJoinerStage(plan, input);
   appendContainerStage(plan, input, 'piped');
   return plan;
