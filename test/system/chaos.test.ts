@@ -1,6 +1,7 @@
 /**
  * Lifecycle operations while trun's own processes are killed at random moments; afterwards records are true, every command
- * works, and nothing is left behind. TRUN_CHAOS=300 does it for longer, TRUN_CHAOS_SEED repeats a run's choices.
+ * works, and nothing is left behind. On demand: TRUN_CHAOS=300 says how many operations, TRUN_CHAOS_SEED repeats a run's
+ * choices.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 const bed = useSandbox();
-const operations = Number(process.env['TRUN_CHAOS'] ?? 20);
+const operations = Number(process.env['TRUN_CHAOS'] ?? 0);
 const seed = Number(process.env['TRUN_CHAOS_SEED'] ?? Date.now() % 1_000_000);
 
 /** What whoever looks for the reason of a failure wants to see. */
