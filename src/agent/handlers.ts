@@ -124,11 +124,10 @@ export const handlers: { readonly [Name in RequestName]: Handler<Name> } = {
     if (exitCode !== undefined) connection.say({ result: { exitCode } });
   },
 
-  exec(context, request, connection) {
+  async exec(context, request, connection) {
     if (connection.fds.length !== 4) throw new EngineError('INVALID', 'exec comes with four file descriptors');
-    execInContainer(context, request, connection.fds as unknown as ExecFds);
+    await execInContainer(context, request, connection.fds as unknown as ExecFds);
     connection.say({ result: {} });
-    return Promise.resolve();
   },
 
   async buildStep(context, request, connection) {

@@ -24,19 +24,19 @@ import { EngineError } from './engine-error.ts';
 import { linkedEnvironment } from './links.ts';
 import { findSource } from './lower.ts';
 import type { ExecRequest } from './requests.ts';
-import { readTextBelow } from './root-files.ts';
+import { readTextOfContainer } from './root-files.ts';
 import { aptEnvironment, checkMapped } from './single-id.ts';
 
 /** stdin, stdout, stderr and the status socket: theirs stay theirs. */
 export type ExecFds = readonly [stdin: number, stdout: number, stderr: number, status: number];
 
 /** Starts a program in a running container. What becomes of it, its status socket tells (MonitorRecord). */
-export function execInContainer(
+export async function execInContainer(
   context: EngineContext,
   request: ExecRequest,
   [stdin, stdout, stderr, status]: ExecFds,
-): void {
-  using exec = planExec(context, request);
+): Promise<void> {
+  using exec = await planExec(context, request);
   const { config } = exec.container;
   const command = request.args.join(' ');
   recordContainerEvent(context, config, `exec_create: ${command}`);
@@ -73,10 +73,10 @@ interface PlannedExec extends Disposable {
  * The plan of a program in a running container. Throws CONFLICT where that does not run, or is paused.
  * @param request its `endsWithParent`: the program is killed with the plan's waiter
  */
-export function planExec(
+export async function planExec(
   context: EngineContext,
   request: ExecRequest & { readonly endsWithParent?: boolean },
-): PlannedExec {
+): Promise<PlannedExec> {
   const container = findContainer(context.paths, request.container);
   const { id } = container.config;
   const { process: first, status, paused, cgroup } = container.state;
@@ -92,7 +92,7 @@ export function planExec(
   if (pidfd === undefined) throw notRunning;
   try {
     const hasSingleId = container.state.hasSingleId === true;
-    const process = execProcess(context, container, request, first.pid);
+    const process = await execProcess(context, container, request, first.pid);
     const plan = execPlan({
       process: hasSingleId ? asSingleId(process) : process,
       pidfd: INHERITED_FD,
@@ -116,12 +116,21 @@ function asSingleId(process: Process): Process {
   return { ...process, env: aptEnvironment(process.env) };
 }
 
-function execProcess(context: EngineContext, container: Container, request: ExecRequest, pid: number): Process {
+async function execProcess(
+  context: EngineContext,
+  container: Container,
+  request: ExecRequest,
+  pid: number,
+): Promise<Process> {
   const { options } = container.config.request;
   const { config } = findSource(context, container.config.request, container.config.image);
   const root = `/proc/${pid}/root`;
   try {
-    const users = { passwd: readTextBelow(root, 'etc/passwd'), group: readTextBelow(root, 'etc/group') };
+    const [passwd, group] = await Promise.all([
+      readTextOfContainer(root, 'etc/passwd'),
+      readTextOfContainer(root, 'etc/group'),
+    ]);
+    const users = { passwd, group };
     const own = container.config.request.userns === 'keep-id' ? `${process.getuid!()}:${process.getgid!()}` : undefined;
     const chosen = request.user ?? options.user ?? own ?? config.User ?? '';
     const { home, ...user } = resolveUser(chosen, users, options.groupAdd);

@@ -40,7 +40,7 @@ async function runProbe(
   { test: [kind, ...args], timeout }: HealthCheck,
   stop: AbortSignal,
 ): Promise<{ exitCode?: number; output: string }> {
-  using plan = planExec(context, {
+  using plan = await planExec(context, {
     container: container.config.id,
     args: kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...args] : args,
     env: [],

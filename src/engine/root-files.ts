@@ -1,7 +1,8 @@
 /** A container's root from outside. Its content is hostile: of a file, only what it gives, up to a limit. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { close, closeSync, fstat, fstatSync, openSync, read, readSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { O } from '../sys/linux-constants.ts';
-import { openBelow } from '../sys/openat2.ts';
+import { openBelow, openBelowAside } from '../sys/openat2.ts';
 import { isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 
 /** More than any account file in earnest. */
@@ -22,6 +23,30 @@ export function readTextBelow(root: string, path: string): string | undefined {
     return undefined;
   } finally {
     if (file !== undefined) closeSync(file);
+    if (folder !== undefined) closeSync(folder);
+  }
+}
+
+/**
+ * The same below the root of a running container, where a file may be behind a FUSE mount: whoever waits there waits for a file
+ * server, which the agent replaces when it dies, so the agent never waits itself.
+ */
+export async function readTextOfContainer(root: string, path: string): Promise<string | undefined> {
+  let folder: number | undefined;
+  let file: number | undefined;
+  try {
+    folder = openSync(root, O.PATH | O.DIRECTORY | O.CLOEXEC);
+    file = await openBelowAside(folder, path.replace(/^\//, ''), O.RDONLY | O.NOCTTY);
+    const stat = await promisify(fstat)(file);
+    if (!stat.isFile() || stat.size > LIMIT) return undefined;
+    const content = Buffer.alloc(stat.size);
+    const { bytesRead } = await promisify(read)(file, content, 0, content.length, 0);
+    return content.toString('utf8', 0, bytesRead);
+  } catch {
+    return undefined;
+  } finally {
+    // The last close of a file waits for its file system, too.
+    if (file !== undefined) close(file);
     if (folder !== undefined) closeSync(folder);
   }
 }

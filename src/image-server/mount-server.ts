@@ -47,9 +47,9 @@ export class MountServer {
    */
   scan(takeover: boolean): void {
     for (const record of listMounts({ run: this.#run })) {
-      const { content, key } = record;
+      const { content } = record;
       if (serverOf(content) !== this.#server) continue;
-      const served = this.#served.get(key);
+      const served = this.#served.get(mountName(record));
       if (served !== undefined) {
         if (content.kind === 'union') served.union?.setQuota(content.quota);
         continue;
@@ -76,17 +76,22 @@ export class MountServer {
         takeover,
         log: (line) => log(record, line),
         onClose: () => {
-          this.#served.delete(record.key);
+          this.#served.delete(mountName(record));
           content.close();
           if (this.#served.size === 0) this.#idle();
         },
       });
-      this.#served.set(record.key, { session, ...(content.union && { union: content.union }) });
+      this.#served.set(mountName(record), { session, ...(content.union && { union: content.union }) });
     } catch (error) {
       closeSync(fuseFd);
       throw error;
     }
   }
+}
+
+/** A mount whose keeper was killed lives on in containers that use it, beside the next one of its key. */
+function mountName({ key, keeper }: MountRecord): string {
+  return `${key} ${keeper.pid} ${keeper.startTime}`;
 }
 
 function log({ key }: MountRecord, line: string): void {

@@ -1,4 +1,4 @@
-import { native } from './koffi.ts';
+import { native, nativeAsync } from './koffi.ts';
 import { O, RESOLVE } from './linux-constants.ts';
 import { check } from './system-error.ts';
 
@@ -21,4 +21,25 @@ export function openHow(flags: number, resolve: number): Buffer {
 export function openBelow(folder: number, path: string, flags: number): number {
   const how = openHow(flags | O.CLOEXEC | O.NONBLOCK, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS);
   return check(syscall(SYS_OPENAT2, folder, path, how, how.length), 'openat2', path);
+}
+
+/**
+ * The same without waiting here: behind a FUSE mount the answer is another process's to give. Rejects without an errno,
+ * which a thread of the pool keeps to itself.
+ */
+export function openBelowAside(folder: number, path: string, flags: number): Promise<number> {
+  const how = openHow(flags | O.CLOEXEC | O.NONBLOCK, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS);
+  return new Promise((resolve, reject) => {
+    syscallAside()(SYS_OPENAT2, folder, path, how, how.length, (error, fd) => {
+      if (error !== null || fd < 0) reject(error ?? new Error(`Cannot open ${path}`));
+      else resolve(fd);
+    });
+  });
+}
+
+let bound: ReturnType<typeof nativeAsync> | undefined;
+
+/** Bound at the first call, for few processes need it. */
+function syscallAside(): ReturnType<typeof nativeAsync> {
+  return (bound ??= nativeAsync('syscall', 'long', ['long', 'long', 'str', 'void *', 'long']));
 }

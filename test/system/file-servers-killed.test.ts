@@ -4,9 +4,12 @@
  *
  * Runs as: user
  */
+import { globSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { isAlive } from '../helpers/processes.ts';
 import { useSandbox } from '../helpers/use-sandbox.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -67,3 +70,15 @@ test(
     expect(await start.result).toMatchObject({ status: 0, stderr: '' });
   },
 );
+
+test('a mount whose keeper is killed is served on, beside the one that the next container gets', async () => {
+  await bed.box.removeContainers();
+  await bed.box.ok('run -d --name first host sleep 1000');
+  const [record] = globSync(join(bed.box.folder, '**/mounts.d/folder-*.json'));
+  const { keeper } = JSON.parse(readFileSync(record!, 'utf8')) as { keeper: { pid: number } };
+  process.kill(keeper.pid, 'SIGKILL');
+  await waitFor('the keeper to be gone', () => !isAlive(keeper.pid));
+  expect(await bed.box.ok('run --rm host echo second')).toBe('second');
+  expect(await bed.box.ok('exec first cat /etc/hostname')).toBe(await bed.box.ok('exec first hostname'));
+  await bed.box.ok('rm -f first');
+});
