@@ -24,7 +24,7 @@ import { EngineError } from './engine-error.ts';
 import { linkedEnvironment } from './links.ts';
 import { findSource } from './lower.ts';
 import type { ExecRequest } from './requests.ts';
-import { readTextOfContainer } from './root-files.ts';
+import { readTextBelow } from './root-files.ts';
 import { aptEnvironment, checkMapped } from './single-id.ts';
 
 /** stdin, stdout, stderr and the status socket: theirs stay theirs. */
@@ -126,10 +126,7 @@ async function execProcess(
   const { config } = findSource(context, container.config.request, container.config.image);
   const root = `/proc/${pid}/root`;
   try {
-    const [passwd, group] = await Promise.all([
-      readTextOfContainer(root, 'etc/passwd'),
-      readTextOfContainer(root, 'etc/group'),
-    ]);
+    const [passwd, group] = await Promise.all([readTextBelow(root, 'etc/passwd'), readTextBelow(root, 'etc/group')]);
     const users = { passwd, group };
     const own = container.config.request.userns === 'keep-id' ? `${process.getuid!()}:${process.getgid!()}` : undefined;
     const chosen = request.user ?? options.user ?? own ?? config.User ?? '';

@@ -90,7 +90,7 @@ const ACCOUNT_LIMIT = 8 << 20;
 async function readUsers({ container, holder, lower, root }: LaunchParts): Promise<UserDatabase> {
   async function read(path: string): Promise<string | undefined> {
     if (root.kind === 'overlay') {
-      return readTextBelow(join(root.folder, root.upper), path) ?? readLowerText(lower, path, ACCOUNT_LIMIT);
+      return (await readTextBelow(join(root.folder, root.upper), path)) ?? readLowerText(lower, path, ACCOUNT_LIMIT);
     }
     if (container.state.starts === 0) return readLowerText(lower, path, ACCOUNT_LIMIT);
     return readMountedText(holder, root.path, path, ACCOUNT_LIMIT);

@@ -1,37 +1,19 @@
 /** A container's root from outside. Its content is hostile: of a file, only what it gives, up to a limit. */
-import { close, closeSync, fstat, fstatSync, openSync, read, readSync } from 'node:fs';
+import { close, closeSync, fstat, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { O } from '../sys/linux-constants.ts';
-import { openBelow, openBelowAside } from '../sys/openat2.ts';
+import { openBelowAside } from '../sys/openat2.ts';
 import { isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 
 /** More than any account file in earnest. */
 const LIMIT = 8 << 20;
 
-/** The text of a file below `root`, a folder that this process can reach; undefined where there is no such regular file. */
-export function readTextBelow(root: string, path: string): string | undefined {
-  let folder: number | undefined;
-  let file: number | undefined;
-  try {
-    folder = openSync(root, O.PATH | O.DIRECTORY | O.CLOEXEC);
-    file = openBelow(folder, path.replace(/^\//, ''), O.RDONLY | O.NOCTTY);
-    const stat = fstatSync(file);
-    if (!stat.isFile() || stat.size > LIMIT) return undefined;
-    const content = Buffer.alloc(stat.size);
-    return content.toString('utf8', 0, readSync(file, content, 0, content.length, 0));
-  } catch {
-    return undefined;
-  } finally {
-    if (file !== undefined) closeSync(file);
-    if (folder !== undefined) closeSync(folder);
-  }
-}
-
 /**
- * The same below the root of a running container, where a file may be behind a FUSE mount: whoever waits there waits for a file
- * server, which the agent replaces when it dies, so the agent never waits itself.
+ * The text of a file below `root`, a folder that this process can reach; undefined where there is no such regular file. It may be
+ * behind a FUSE mount: whoever waits there waits for a file server, which the agent replaces when it dies, so the agent never
+ * waits itself.
  */
-export async function readTextOfContainer(root: string, path: string): Promise<string | undefined> {
+export async function readTextBelow(root: string, path: string): Promise<string | undefined> {
   let folder: number | undefined;
   let file: number | undefined;
   try {
